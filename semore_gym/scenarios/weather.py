@@ -1,0 +1,42 @@
+"""Weathers by name; the fields are those of CARLA's WeatherParameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Weather:
+    """CARLA's WeatherParameters, same names, order and units."""
+
+    cloudiness: float = 0.0  # [0, 100]
+    precipitation: float = 0.0  # [0, 100]
+    precipitation_deposits: float = 0.0  # puddles [0, 100]
+    wind_intensity: float = 0.0  # [0, 100]
+    sun_azimuth_angle: float = 0.0  # [deg]
+    sun_altitude_angle: float = 0.0  # -90 midnight, 90 midday [deg]
+    fog_density: float = 0.0  # [0, 100]
+    fog_distance: float = 0.0  # where the fog starts [m]
+    wetness: float = 0.0  # [0, 100]
+    fog_falloff: float = 0.0
+    scattering_intensity: float = 1.0
+    mie_scattering_scale: float = 0.03
+    rayleigh_scattering_scale: float = 0.0331
+    dust_storm: float = 0.0  # [0, 100]
+
+
+WEATHERS: dict[str, Weather] = {
+    "cloudy_noon": Weather(cloudiness=60, wind_intensity=10, sun_azimuth_angle=-1, sun_altitude_angle=45),
+    "clear_noon": Weather(cloudiness=5, wind_intensity=10, sun_altitude_angle=90, wetness=50),
+    "sunset": Weather(cloudiness=5, wind_intensity=10, sun_azimuth_angle=-1, sun_altitude_angle=10),
+    "midnight": Weather(cloudiness=30, sun_altitude_angle=-90, fog_density=20),
+    "hard_rain": Weather(
+        cloudiness=100,
+        precipitation=100,
+        precipitation_deposits=100,
+        wind_intensity=100,
+        sun_altitude_angle=5,
+        wetness=100,
+    ),
+    "dense_fog": Weather(cloudiness=100, sun_altitude_angle=5, fog_density=100),
+}
