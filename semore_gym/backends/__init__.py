@@ -1,0 +1,13 @@
+"""Simulators that an environment can drive in, by name."""
+
+from semore_gym.backends.base import Backend
+from semore_gym.registry import Registry
+
+BACKENDS: Registry[Backend] = Registry(
+    "backend",
+    {
+        "embedded": "semore_gym.backends.embedded.backend:EmbeddedBackend",
+    },
+)
+
+__all__ = ["BACKENDS"]

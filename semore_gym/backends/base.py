@@ -1,0 +1,91 @@
+"""What a simulator must offer to a DrivingEnv, and the data that passes between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy.typing as npt
+
+from semore_gym.scenarios.base import Episode
+
+Image = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class CameraConfig:
+    """The ego's roof camera (ERPV Table 5)."""
+
+    width: int = 128  # [px]
+    height: int = 128  # [px]
+    fov: float = 60.0  # horizontal [deg]
+
+
+@dataclass(frozen=True)
+class Control:
+    """What the driver does during one tick."""
+
+    steer: float = 0.0  # [-1, 1], negative = left
+    throttle: float = 0.0  # [0, 1]
+    brake: float = 0.0  # [0, 1]
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What the simulator reports of the ego vehicle after one tick of `dt` seconds."""
+
+    frame: int  # the simulator's own count of ticks
+    speed: float  # [m/s], >= 0
+    lane_speed: float  # along the lane's direction [m/s], negative when driving against it
+    yaw: float  # in the world, counter-clockwise [deg]
+    lane_offset: float  # from the centre of the lane under the ego, positive = left [m]
+    heading_error: float  # yaw less the lane's direction, in [-180, 180), positive = turned left [deg]
+    lane_invasions: int  # lane marks that a wheel came onto in this tick
+    impulse: float  # sum of the norms of the collision impulses on the ego in this tick [N*s]
+    contact: bool  # whether anything but the road's surface touched the ego
+    person_hit_speed: float  # relative speed at which a walker or rider was touched; 0 = none [m/s]
+    off_road: bool  # whether the ego's centre is outside the drivable lanes
+    edge_left: float  # from the ego's centre to the left edge of the drivable lanes, negative beyond it [m]
+    edge_right: float  # likewise to the right edge [m]
+    gap: float  # bumper to bumper, to what is ahead in the ego's path; inf if nothing [m]
+    time_to_collision: float  # gap / closing speed; inf if nothing or not closing [s]
+
+
+class Backend(Protocol):
+    """One simulated world with one ego vehicle; every DrivingEnv owns one.
+
+    `reset` starts an episode, `tick` advances it by `dt`, `image` looks at the state that the last of
+    these left. A backend knows roads, actors and weather, never the name of a scenario or a reward.
+    """
+
+    name: str
+    dt: float  # duration of a tick [s]
+
+    def reset(self, episode: Episode) -> Tick:
+        """Place everything that `episode` lists, at rest or at cruising speed, and report."""
+
+    def tick(self, control: Control) -> Tick:
+        """Apply `control` for one tick and report.
+
+        Raises:
+            SimulatorError: If the simulator is lost; the episode cannot go on.
+        """
+
+    def image(self, kind: str) -> Image:
+        """What is seen now.
+
+        Args:
+            kind: "rgb" (H, W, 3) uint8; "segmentation" (H, W) uint8, see `SemanticTag`; "depth" (H, W)
+                float32 in metres along the optical axis, at most 1000; all three from the roof camera and
+                pixel-aligned; or "chase" (480, 640, 3) uint8, from behind and above the ego.
+        """
+
+    def scripted_control(self) -> Control:
+        """What a careful driver who knows the simulator's state would do now."""
+
+    def close(self) -> None:
+        """Free everything; may be called twice."""
+
+
+class SimulatorError(RuntimeError):
+    """The simulator was lost in the middle of an episode."""

@@ -1,0 +1,57 @@
+"""What the world shows the renderer: plain state, no physics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass
+class ActorView:
+    """How one road user looks right now.
+
+    The origin is on the ground below the middle of its box; headings are counter-clockwise from x.
+    """
+
+    id: int  # unique within an episode; kept by an actor that is placed again
+    blueprint: str  # a key of `BODIES`
+    x: float  # [m]
+    y: float  # [m]
+    z: float = 0.0  # [m]
+    heading: float = 0.0  # [rad]
+    pitch: float = 0.0  # nose up [rad]
+    roll: float = 0.0  # right side down [rad]
+    color: int = 0  # index; the renderer takes it modulo its palette
+    steer: float = 0.0  # front wheels, positive = left [rad]
+    phase: float = 0.0  # distance travelled, turns wheels and swings legs [m]
+    moving: bool = True  # a walker who stands keeps its legs together
+    lights: Literal["off", "low", "high"] = "off"
+    braking: bool = False
+
+
+@dataclass(frozen=True)
+class Body:
+    """The box and mass of a blueprint, shared by physics and drawing."""
+
+    kind: Literal["car", "truck", "bicycle", "walker", "obstacle"]
+    shape: str  # which model the renderer builds
+    length: float  # [m]
+    width: float  # [m]
+    height: float  # [m]
+    mass: float  # [kg]
+
+
+EGO = "vehicle.tesla.model3"
+
+BODIES: dict[str, Body] = {
+    EGO: Body("car", "sedan", 4.79, 2.16, 1.49, 1845.0),
+    "vehicle.audi.a2": Body("car", "hatchback", 3.71, 1.79, 1.55, 1200.0),
+    "vehicle.lincoln.mkz_2020": Body("car", "sedan", 4.89, 1.84, 1.49, 1700.0),
+    "vehicle.nissan.patrol_2021": Body("car", "suv", 4.60, 1.93, 1.85, 2100.0),
+    "vehicle.mercedes.sprinter": Body("truck", "van", 5.92, 1.99, 2.56, 2600.0),
+    "vehicle.carlamotors.european_hgv": Body("truck", "lorry", 7.94, 2.60, 3.45, 9000.0),
+    "vehicle.bh.crossbike": Body("bicycle", "bicycle", 1.49, 0.86, 1.80, 90.0),
+    "walker.pedestrian.0001": Body("walker", "walker", 0.38, 0.50, 1.80, 75.0),
+    "walker.pedestrian.0002": Body("walker", "walker", 0.36, 0.48, 1.70, 65.0),
+    "walker.pedestrian.0009": Body("walker", "walker", 0.30, 0.40, 1.25, 35.0),
+}

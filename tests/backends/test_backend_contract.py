@@ -1,0 +1,207 @@
+"""What every backend promises, whichever simulator is behind it."""
+
+import hashlib
+import json
+import math
+import subprocess
+import sys
+from dataclasses import astuple, fields
+
+import numpy as np
+import pytest
+
+from semore_gym.backends import BACKENDS
+from semore_gym.backends.base import CameraConfig, Control, Tick
+from semore_gym.scenarios import SCENARIOS
+from semore_gym.tags import SemanticTag
+
+CAMERA = CameraConfig(width=64, height=48)
+KINDS = {
+    "rgb": ((48, 64, 3), np.uint8),
+    "segmentation": ((48, 64), np.uint8),
+    "depth": ((48, 64), np.float32),
+    "chase": ((480, 640, 3), np.uint8),
+}
+
+
+def controls(count, seed=0):
+    rng = np.random.default_rng(seed)
+    return [
+        Control(float(rng.uniform(-0.2, 0.2)), throttle=float(rng.uniform(0.2, 1.0))) for _ in range(count)
+    ]
+
+
+def episode(name="HighWay", seed=0):
+    return SCENARIOS.load(name)().episode(np.random.default_rng(seed))
+
+
+def record(backend, name="HighWay", seed=0, count=40):
+    """Everything that one short drive shows: its ticks, and a hash of a picture now and then."""
+    shown = [astuple(backend.reset(episode(name, seed)))]
+    for i, control in enumerate(controls(count, seed)):
+        shown.append(astuple(backend.tick(control)))
+        if i % 10 == 9:
+            shown.append(hashlib.sha256(backend.image("rgb").tobytes()).hexdigest())
+    return shown
+
+
+@pytest.fixture(params=list(BACKENDS))
+def make(request):
+    """make() -> a new backend; all are closed at the end."""
+    made = []
+
+    def new():
+        made.append(BACKENDS.load(request.param)(CAMERA))
+        return made[-1]
+
+    new.backend_name = request.param
+    yield new
+    for backend in made:
+        backend.close()
+
+
+def test_name_and_dt(make):
+    backend = make()
+    assert backend.name == make.backend_name
+    assert backend.dt == 0.05
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_reset_and_tick_report_numbers(make, name):
+    backend = make()
+    first = backend.reset(episode(name))
+    assert first.speed == pytest.approx(0.0, abs=0.05)
+    assert not first.off_road
+    assert not first.contact
+    frame = first.frame
+    for control in controls(10):
+        tick = backend.tick(control)
+        assert tick.frame == frame + 1
+        frame = tick.frame
+        for field in fields(Tick):
+            value = getattr(tick, field.name)
+            assert type(value) in (int, float, bool), field.name
+            assert not math.isnan(value), field.name
+            assert math.isfinite(value) or field.name in ("gap", "time_to_collision")
+    assert tick.speed > 0.0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_images_have_their_shape_and_type(make, kind):
+    backend = make()
+    backend.reset(episode())
+    shape, dtype = KINDS[kind]
+    for _ in range(2):
+        image = backend.image(kind)
+        assert (image.shape, image.dtype) == (shape, dtype)
+        backend.tick(Control(throttle=1.0))
+    if kind == "segmentation":
+        assert {SemanticTag.ROADS, SemanticTag.ROAD_LINE} <= set(np.unique(image))
+        assert set(np.unique(image)) <= set(SemanticTag)
+    if kind == "depth":
+        assert 0.0 < image.min() < image.max() <= 1000.0
+
+
+def test_unknown_image_is_an_error(make):
+    backend = make()
+    backend.reset(episode())
+    with pytest.raises(ValueError, match="'sonar'"):
+        backend.image("sonar")
+
+
+def test_looking_twice_shows_the_same(make):
+    backend = make()
+    backend.reset(episode())
+    backend.tick(Control(throttle=1.0))
+    first = {kind: backend.image(kind).copy() for kind in KINDS}
+    for kind in reversed(KINDS):
+        np.testing.assert_array_equal(backend.image(kind), first[kind])
+
+
+def test_looking_changes_nothing(make):
+    looking, blind = make(), make()
+    looking.reset(episode())
+    blind.reset(episode())
+    for control in controls(20):
+        seen = looking.tick(control)
+        looking.image("rgb")
+        assert blind.tick(control) == seen
+    np.testing.assert_array_equal(blind.image("segmentation"), looking.image("segmentation"))
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_same_episode_and_controls_give_the_same_bits(make, name):
+    fresh = record(make(), name, seed=1)
+    used = make()
+    for other in SCENARIOS:
+        record(used, other, seed=2, count=15)
+    assert record(used, name, seed=1) == fresh
+    assert record(used, name, seed=1) == fresh
+    assert record(make(), name, seed=1) == fresh
+
+
+def test_another_episode_is_another(make):
+    backend = make()
+    assert record(backend, seed=1, count=20)[-1] != record(backend, seed=2, count=20)[-1]
+
+
+def test_eight_worlds_in_one_process_do_not_disturb_each_other(make):
+    names = [list(SCENARIOS)[i % 3] for i in range(8)]
+    alone = [record(make(), name, seed=i, count=20) for i, name in enumerate(names)]
+    together = [make() for _ in names]
+    shown = [[astuple(b.reset(episode(n, i)))] for i, (b, n) in enumerate(zip(together, names, strict=True))]
+    plans = [controls(20, seed=i) for i in range(8)]
+    for step in range(20):
+        for i, backend in enumerate(together):
+            shown[i].append(astuple(backend.tick(plans[i][step])))
+            if step % 10 == 9:
+                shown[i].append(hashlib.sha256(backend.image("rgb").tobytes()).hexdigest())
+    assert shown == alone
+
+
+def test_another_process_sees_the_same_bits(make):
+    script = (
+        "import json, sys; sys.path.insert(0, sys.argv[1]); import test_backend_contract as t;"
+        "b = t.BACKENDS.load(sys.argv[2])(t.CAMERA); print(json.dumps(t.record(b, 'JayWalk', 5))); b.close()"
+    )
+    folder = __file__.rpartition("/")[0]
+    output = subprocess.run(
+        [sys.executable, "-c", script, folder, make.backend_name], check=True, capture_output=True, text=True
+    ).stdout
+    here = json.loads(json.dumps(record(make(), "JayWalk", 5)))
+    assert json.loads(output.splitlines()[-1]) == here
+
+
+def test_the_scripted_driver_gives_a_control(make):
+    backend = make()
+    backend.reset(episode())
+    for _ in range(100):
+        control = backend.scripted_control()
+        assert -1.0 <= control.steer <= 1.0
+        assert 0.0 <= control.throttle <= 1.0
+        assert 0.0 <= control.brake <= 1.0
+        tick = backend.tick(control)
+    assert tick.lane_speed > 5.0
+    assert not tick.contact
+
+
+def test_close_twice_and_before_anything(make):
+    make().close()
+    backend = make()
+    backend.reset(episode())
+    backend.image("rgb")
+    backend.close()
+    backend.close()
+
+
+def test_without_a_reset_there_is_nothing_to_see(make):
+    for use in (lambda b: b.tick(Control()), lambda b: b.image("rgb"), lambda b: b.scripted_control()):
+        with pytest.raises(RuntimeError, match="reset"):
+            use(make())
+
+
+def test_after_close_it_can_be_reset_again(make):
+    backend = make()
+    before = record(backend, count=10)
+    backend.close()
+    assert record(backend, count=10) == before
