@@ -1,0 +1,50 @@
+"""When an episode ends, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from semore_gym.backends.base import Tick
+
+STUCK_SPEED = 0.02  # [m/s]
+STUCK_PERIOD = 2.0  # between two looks at the speed [s]
+CONTACT_TICKS = 20  # in a row, that make a collision
+PERSON_SPEED = 1.0  # above which touching a walker or rider ends the episode [m/s]
+
+TRUNCATIONS = frozenset({"horizon", "simulator_error"})
+
+
+@dataclass
+class EndRules:
+    """Watches one episode and names the reason when it ends.
+
+    Args:
+        max_ticks: Length of an episode that nothing else ends.
+        dt: Duration of a tick [s].
+        walker_hit_ends: Whether touching a person at more than 1 m/s ends it; without this a hit costs
+            less reward than a second of braking. False gives the papers' rule.
+    """
+
+    max_ticks: int
+    dt: float
+    walker_hit_ends: bool
+    ticks: int = field(default=0, init=False)
+    contact_ticks: int = field(default=0, init=False)
+
+    def __call__(self, tick: Tick) -> str:
+        """Count one tick.
+
+        Returns:
+            "collision", "off_road", "stuck", "horizon", or "" while the episode goes on.
+        """
+        self.ticks += 1
+        self.contact_ticks = self.contact_ticks + 1 if tick.contact else 0
+        if self.contact_ticks >= CONTACT_TICKS:
+            return "collision"
+        if self.walker_hit_ends and tick.person_hit_speed > PERSON_SPEED:
+            return "collision"
+        if tick.off_road:
+            return "off_road"
+        if self.ticks % round(STUCK_PERIOD / self.dt) == 0 and tick.speed < STUCK_SPEED:
+            return "stuck"
+        return "horizon" if self.ticks >= self.max_ticks else ""
