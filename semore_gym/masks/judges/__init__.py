@@ -1,0 +1,11 @@
+"""Judges: what says whether an action was a reasonable one to try."""
+
+from __future__ import annotations
+
+from semore_gym.masks.judges.base import Judge, Question
+from semore_gym.masks.judges.rule import RuleJudge
+from semore_gym.registry import Registry
+
+JUDGES: Registry[Judge] = Registry("judge", {"rule": "semore_gym.masks.judges.rule:RuleJudge"})
+
+__all__ = ["JUDGES", "Judge", "Question", "RuleJudge"]
