@@ -1,0 +1,22 @@
+"""Semore and its rivals: encoders, replay buffers and algorithms on Stable-Baselines3."""
+
+from semore_gym.policies.extractor import SemoreExtractor
+from semore_gym.policies.presets import ALGORITHMS, PRESETS, make_algorithm
+from semore_gym.policies.replay import FrameReplayBuffer
+from semore_gym.policies.selective import SelectiveReplayBuffer
+from semore_gym.policies.semore import SemoreSAC
+from semore_gym.policies.visual_policy import SemorePolicy, VisualPolicy
+from semore_gym.policies.visual_sac import VisualSAC
+
+__all__ = [
+    "ALGORITHMS",
+    "PRESETS",
+    "FrameReplayBuffer",
+    "SelectiveReplayBuffer",
+    "SemoreExtractor",
+    "SemorePolicy",
+    "SemoreSAC",
+    "VisualPolicy",
+    "VisualSAC",
+    "make_algorithm",
+]

@@ -1,0 +1,31 @@
+"""What one update's encoder passes hand to its losses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from semore_gym.policies.encoders import Maps
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What the encoder made of one batch, shared by all losses.
+
+    Attributes:
+        maps: Maps of o_t, with gradient.
+        features: Of o_t, with gradient: what the critic and the auxiliary losses see, (B, F).
+        policy_features: Of o_t, without gradient: what the policy's loss sees, (B, F).
+        next_features: Of o_{t+n}, without gradient: what the next action is drawn from, (B, F).
+        target_features: Of o_{t+n} by the target encoder: what the critic bootstraps from, (B, F).
+        extras: What a method's `encode` hands to its `auxiliary_losses`, by name.
+    """
+
+    maps: Maps
+    features: Tensor
+    policy_features: Tensor
+    next_features: Tensor
+    target_features: Tensor
+    extras: Mapping[str, Tensor] = field(default_factory=dict)

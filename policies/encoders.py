@@ -1,0 +1,273 @@
+"""Convolutional encoders: from stacked frames to maps to a feature vector.
+
+An encoder works in three steps, so that a loss can reuse what another has computed: `prepare` turns uint8
+frames into scaled inputs, `convolve` turns inputs into feature maps, `fuse` turns maps into features.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from semore_gym.policies.interaction import Interaction
+from semore_gym.policies.networks import initialise
+
+Inputs: TypeAlias = tuple[Tensor, ...]  # one (B, c, H, W) float32 tensor a stream, channels_last
+Maps: TypeAlias = tuple[Tensor, ...]  # one (B, C, h, w) float32 tensor a stream
+
+PAPER_CHANNELS = (64, 128, 256, 256)
+LIGHT_CHANNELS = (32, 32, 32, 32)
+
+
+def to_float(frames: Tensor) -> Tensor:
+    """Convert frames to a float32 tensor in channels_last layout, scaled to [0, 1].
+
+    Args:
+        frames: (B, C, H, W) uint8 in [0, 255], or floating point in [0, 1] already.
+
+    Returns:
+        (B, C, H, W) float32 in [0, 1].
+    """
+    pixels = _as_float(frames)
+    return pixels if frames.is_floating_point() else pixels.div_(255.0)
+
+
+def _as_float(frames: Tensor) -> Tensor:
+    # reordering bytes and then converting is quicker than converting and then reordering floats
+    return frames.contiguous(memory_format=torch.channels_last).to(torch.float32)
+
+
+def convolutions(inputs: int, channels: tuple[int, ...], first_kernel: int) -> nn.Sequential:
+    """Stack 3x3 convolutions of stride 2, each followed by a ReLU.
+
+    Args:
+        inputs: Channels of the input.
+        channels: Channels after each convolution.
+        first_kernel: Side of the first kernel; ERPV uses 5.
+    """
+    layers: list[nn.Module] = []
+    for index, outputs in enumerate(channels):
+        layers += [nn.Conv2d(inputs, outputs, 3 if index else first_kernel, stride=2), nn.ReLU(inplace=True)]
+        inputs = outputs
+    return nn.Sequential(*layers)
+
+
+def map_shape(stem: nn.Module, input_shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Measure the (C, h, w) of a stem's output by one forward pass.
+
+    Raises:
+        ValueError: If the image is too small for the convolutions.
+    """
+    try:
+        with torch.no_grad():
+            channels, height, width = stem(torch.zeros(1, *input_shape)).shape[1:]
+    except RuntimeError as error:
+        side = f"{input_shape[1]}x{input_shape[2]}"
+        raise ValueError(f"images must be large enough for the encoder's convolutions, got {side}") from error
+    return channels, height, width
+
+
+def feature_head(shape: tuple[int, int, int], features_dim: int, eps: float = 1e-5) -> nn.Sequential:
+    """Flatten a map of `shape` (C, h, w), then Linear and LayerNorm, to `features_dim` numbers."""
+    inputs = shape[0] * shape[1] * shape[2]
+    return nn.Sequential(nn.Flatten(), nn.Linear(inputs, features_dim), nn.LayerNorm(features_dim, eps))
+
+
+class Encoder(nn.Module, ABC):
+    """What every method's encoder can do.
+
+    A new encoder takes the frames' shape as its first argument, sets `features_dim` and writes `convolve`
+    and `fuse`.
+
+    Attributes:
+        features_dim: Length of what `fuse` returns.
+    """
+
+    features_dim: int
+
+    def prepare(self, frames: Tensor) -> Inputs:
+        """Scale frames for `convolve`; passes over the same frames can share the result.
+
+        Args:
+            frames: (B, 3k, H, W) uint8, or float in [0, 1].
+
+        Returns:
+            ((B, 3k, H, W) float32,) here; one tensor a stream.
+        """
+        return (to_float(frames),)
+
+    @abstractmethod
+    def convolve(self, inputs: Inputs) -> Maps:
+        """Turn what `prepare` made into maps, one (B, C, h, w) float32 tensor a stream."""
+
+    @abstractmethod
+    def fuse(self, maps: Maps) -> Tensor:
+        """Turn what `convolve` made into features, (B, features_dim) float32."""
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Encode (B, 3k, H, W) frames as (B, features_dim) float32."""
+        return self.fuse(self.convolve(self.prepare(frames)))
+
+
+class PixelEncoder(Encoder):
+    """One stream over the stacked frames: four convolutions, then Linear and LayerNorm.
+
+    Args:
+        frames_shape: (3k, H, W) of the stacked frames.
+        channels: Channels of the convolutions.
+        first_kernel: Side of the first kernel.
+        stream_dim: Length of the feature vector.
+
+    Attributes:
+        features_dim: Length of what `fuse` returns.
+        map_shape: (C, h, w) of the map.
+
+    Example:
+        >>> encoder = PixelEncoder((9, 84, 84), channels=(32, 32, 32, 32))
+        >>> encoder(torch.zeros(2, 9, 84, 84, dtype=torch.uint8)).shape
+        torch.Size([2, 50])
+    """
+
+    def __init__(
+        self,
+        frames_shape: tuple[int, int, int],
+        channels: tuple[int, ...] = PAPER_CHANNELS,
+        first_kernel: int = 3,
+        stream_dim: int = 50,
+    ) -> None:
+        super().__init__()
+        self.stem = convolutions(frames_shape[0], channels, first_kernel)
+        self.map_shape = map_shape(self.stem, frames_shape)
+        self.head = feature_head(self.map_shape, stream_dim)
+        self.features_dim = stream_dim
+        initialise(self)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def convolve(self, inputs: Inputs) -> Maps:
+        """Return ((B, C, h, w) float32,)."""
+        return (self.stem(inputs[0]),)
+
+    def fuse(self, maps: Maps) -> Tensor:
+        """Return the head's (B, features_dim) float32."""
+        return self.head(maps[0])  # type: ignore[no-any-return]
+
+
+class Guidance(NamedTuple):
+    """What masks say about a batch of semantic maps.
+
+    Attributes:
+        rows: (M,) int64, which samples have a mask.
+        knowledge: H^ of those, (M, C, h, w).
+        blank: The encoding of an empty mask, (1, C, h, w), without gradient; as large as H^ in a collapse.
+        keys: What K~ is made from, (B, C, h, w): H^ where there is a mask, F_s elsewhere.
+    """
+
+    rows: Tensor
+    knowledge: Tensor
+    blank: Tensor
+    keys: Tensor
+
+
+class DualStreamEncoder(Encoder):
+    """A semantic stream over the frames and a motion stream over their differences (Semore, Fig. 2).
+
+    The residual is made here, from the frames in float: (o_{i+1} - o_i) / 255.
+
+    Args:
+        frames_shape: (3k, H, W) of the stacked frames, k at least 2.
+        channels: Channels of the convolutions of each stream.
+        first_kernel: Side of the first kernel.
+        stream_dim: Length of each stream's feature vector.
+        interaction: Whether the streams interact before their heads (Eq. 6-7).
+        motion_eps: Added to the variance in the motion head's LayerNorm. The residual of a scene that stands
+            almost still is almost zero, and PyTorch's 1e-5 would blow its noise up to full size (ours).
+
+    Attributes:
+        features_dim: Length of what `fuse` returns, 2 * stream_dim: semantic first, motion after it.
+        map_shape: (C, h, w) of each stream's map.
+    """
+
+    def __init__(
+        self,
+        frames_shape: tuple[int, int, int],
+        channels: tuple[int, ...] = PAPER_CHANNELS,
+        first_kernel: int = 3,
+        stream_dim: int = 50,
+        interaction: bool = True,
+        motion_eps: float = 0.1,
+    ) -> None:
+        super().__init__()
+        if frames_shape[0] < 6:
+            raise ValueError(
+                f"frames must be a history of at least two RGB frames, got {frames_shape[0]} channels; "
+                "wrap the environment in semore_gym.wrappers.FrameHistory(env, frames=3)"
+            )
+        self.stream_dim = stream_dim
+        self.features_dim = 2 * stream_dim
+        self.semantic = convolutions(frames_shape[0], channels, first_kernel)
+        self.motion = convolutions(frames_shape[0] - 3, channels, first_kernel)
+        self.map_shape = map_shape(self.semantic, frames_shape)
+        self.interaction = Interaction(self.map_shape) if interaction else None
+        self.semantic_head = feature_head(self.map_shape, stream_dim)
+        self.motion_head = feature_head(self.map_shape, stream_dim, motion_eps)
+        initialise(self)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def prepare(self, frames: Tensor) -> Inputs:
+        """Scale frames and make their residual.
+
+        Args:
+            frames: (B, 3k, H, W) uint8, or float in [0, 1].
+
+        Returns:
+            Frames (B, 3k, H, W) and residual (B, 3(k-1), H, W), float32.
+        """
+        pixels = _as_float(frames)
+        residual = pixels[:, 3:] - pixels[:, :-3]
+        if frames.is_floating_point():
+            return pixels, residual
+        return pixels.div_(255.0), residual.div_(255.0)
+
+    def convolve(self, inputs: Inputs) -> Maps:
+        """Return F_s and F_m, each (B, C, h, w) float32, before the interaction."""
+        frames, residual = inputs
+        return self.semantic(frames), self.motion(residual)
+
+    def guidance(self, semantic: Tensor, masks: Tensor, gradient: bool = False) -> Guidance:
+        """Encode masks by the semantic stream, repeated over its input channels (H^ of Eq. 5).
+
+        Args:
+            semantic: F_s, (B, C, h, w).
+            masks: (B, 1, H, W) uint8, or float in [0, 1]; all zero = no mask.
+            gradient: Whether the encoder's gradient flows through H^.
+        """
+        rows = masks.flatten(1).any(dim=1).nonzero().squeeze(1)
+        first = self.semantic[0]
+        assert isinstance(first, nn.Conv2d)
+        blank = masks.new_zeros(1, *masks.shape[1:])
+        image = to_float(torch.cat([masks[rows], blank])).expand(-1, first.in_channels, -1, -1)
+        with torch.set_grad_enabled(gradient and torch.is_grad_enabled()):
+            maps = self.semantic(image.contiguous(memory_format=torch.channels_last))
+        return Guidance(rows, maps[:-1], maps[-1:].detach(), semantic.index_copy(0, rows, maps[:-1]))
+
+    def fuse(self, maps: Maps, keys: Tensor | None = None) -> Tensor:
+        """Let the streams interact and reduce them to f = [f_s, f_m].
+
+        Args:
+            maps: F_s and F_m, each (B, C, h, w).
+            keys: What K~ is made from, (B, C, h, w); F_s when None (unguided). No part without interaction.
+
+        Returns:
+            Features (B, features_dim) float32.
+        """
+        semantic, motion = maps
+        if self.interaction is not None:
+            semantic, motion = self.interaction(semantic, motion, semantic if keys is None else keys)
+        return torch.cat([self.semantic_head(semantic), self.motion_head(motion)], dim=1)
+
+    def motion_features(self, features: Tensor) -> Tensor:
+        """Cut f_m, (B, stream_dim), out of features (B, features_dim)."""
+        return features[:, self.stream_dim :]

@@ -1,0 +1,196 @@
+"""The policy of every visual method: the encoder belongs to the critic, the actor sees its features."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.policies import ContinuousCritic
+from stable_baselines3.common.torch_layers import FlattenExtractor, get_actor_critic_arch
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from stable_baselines3.sac.policies import Actor, SACPolicy
+from torch import Tensor, nn
+
+from semore_gym.policies.encoders import DualStreamEncoder, Encoder, PixelEncoder
+from semore_gym.policies.networks import initialise
+
+
+def frames_shape(space: spaces.Space[Any]) -> tuple[int, int, int]:
+    """Find the shape of the stacked frames in an observation space.
+
+    Args:
+        space: Box (3k, H, W) uint8, or a Dict that has such a Box as `frames`.
+
+    Returns:
+        (3k, H, W).
+
+    Raises:
+        ValueError: If there are no stacked frames; the message names the wrapper that makes them.
+    """
+    box = space.spaces.get("frames") if isinstance(space, spaces.Dict) else space
+    shape = box.shape if isinstance(box, spaces.Box) and box.dtype == np.uint8 else ()
+    if len(shape) != 3 or shape[0] % 3:
+        raise ValueError(
+            "observation_space must be a Box of stacked frames (3k, H, W) uint8 or a Dict with such a Box as "
+            f"'frames', got {space}; wrap the environment in semore_gym.wrappers.FrameHistory"
+        )
+    return shape
+
+
+class VisualCritic(ContinuousCritic):
+    """SAC's critics and the encoder whose features they value.
+
+    Args:
+        encoder: An `Encoder`; its parameters are the critic's.
+        action_space: Box of the actions.
+        net_arch: Widths of the hidden layers.
+        activation_fn: Class of the hidden activations.
+        n_critics: How many value networks.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        features_space: spaces.Box,
+        action_space: spaces.Box,
+        net_arch: list[int],
+        activation_fn: type[nn.Module],
+        n_critics: int,
+    ) -> None:
+        features = FlattenExtractor(features_space)
+        super().__init__(
+            features_space,
+            action_space,
+            net_arch,
+            features,
+            features.features_dim,
+            activation_fn,
+            n_critics=n_critics,
+        )
+        initialise(self)
+        self.encoder = encoder
+
+    def values(self, features: Tensor, actions: Tensor) -> Tensor:
+        """Value actions.
+
+        Args:
+            features: (B, features_dim) float32, made by the encoder.
+            actions: (B, A) float32 in [-1, 1].
+
+        Returns:
+            (B, n_critics) float32.
+        """
+        inputs = torch.cat([features, actions], dim=1)
+        return torch.cat([network(inputs) for network in self.q_networks], dim=1)
+
+
+class VisualPolicy(SACPolicy):
+    """SAC's actor and critics on the features of one encoder, which the critic owns.
+
+    Stable-Baselines3 trains a shared features extractor by the policy's loss only; every method here trains
+    it by the critic's loss and the auxiliary ones, and hands the actor detached features.
+
+    Args:
+        observation_space: Box (3k, H, W) uint8 or a Dict with it as `frames`.
+        action_space: Box of the actions.
+        lr_schedule: Learning rate as a function of the remaining progress.
+        net_arch: Widths of the hidden layers of actor and critics.
+        activation_fn: Class of their activations.
+        use_sde: Must be False; Stable-Baselines3 always passes it.
+        encoder_class: The encoder; the class attribute `default_encoder` when None.
+        encoder_kwargs: Its arguments besides the frames' shape.
+        n_critics: How many value networks.
+        optimizer_class: Optimiser of actor and critic.
+        optimizer_kwargs: Its arguments besides the learning rate.
+    """
+
+    default_encoder: ClassVar[type[Encoder]] = PixelEncoder
+    action_space: spaces.Box
+    critic: VisualCritic
+    critic_target: VisualCritic
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Box,
+        lr_schedule: Schedule,
+        net_arch: list[int] | dict[str, list[int]] | None = None,
+        activation_fn: type[nn.Module] = nn.ReLU,
+        use_sde: bool = False,
+        encoder_class: type[Encoder] | None = None,
+        encoder_kwargs: dict[str, Any] | None = None,
+        n_critics: int = 2,
+        optimizer_class: type[torch.optim.Optimizer] = torch.optim.Adam,
+        optimizer_kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        if use_sde:
+            raise ValueError("use_sde must be False: visual methods have no state-dependent exploration")
+        self.frames_shape = frames_shape(observation_space)
+        self.encoder_class = encoder_class or self.default_encoder
+        self.encoder_kwargs = encoder_kwargs or {}
+        self.n_critics = n_critics
+        super().__init__(
+            observation_space,
+            action_space,
+            lr_schedule,
+            net_arch=[1024, 1024] if net_arch is None else net_arch,
+            activation_fn=activation_fn,
+            optimizer_class=optimizer_class,
+            optimizer_kwargs=optimizer_kwargs,
+            n_critics=n_critics,
+        )
+
+    def _build(self, lr_schedule: Schedule) -> None:
+        actor_arch, critic_arch = get_actor_critic_arch(self.net_arch)
+        self.critic = self._make_critic(critic_arch)
+        self.critic_target = self._make_critic(critic_arch)
+        self.critic_target.load_state_dict(self.critic.state_dict())
+        self.critic_target.requires_grad_(False)
+        self.critic_target.set_training_mode(False)
+        space = self._features_space(self.critic.encoder)
+        features = FlattenExtractor(space)
+        self.actor = Actor(
+            space, self.action_space, actor_arch, features, features.features_dim, self.activation_fn
+        )
+        initialise(self.actor)
+        for part in (self.actor, self.critic):
+            part.optimizer = self.optimizer_class(
+                part.parameters(),
+                lr=lr_schedule(1),  # type: ignore[call-arg]
+                **self.optimizer_kwargs,
+            )
+
+    def _make_critic(self, net_arch: list[int]) -> VisualCritic:
+        encoder = self.encoder_class(self.frames_shape, **self.encoder_kwargs)
+        space = self._features_space(encoder)
+        return VisualCritic(encoder, space, self.action_space, net_arch, self.activation_fn, self.n_critics)
+
+    @staticmethod
+    def _features_space(encoder: Encoder) -> spaces.Box:
+        return spaces.Box(-np.inf, np.inf, (encoder.features_dim,), np.float32)
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return {
+            "observation_space": self.observation_space,
+            "action_space": self.action_space,
+            "lr_schedule": self._dummy_schedule,
+            "net_arch": self.net_arch,
+            "activation_fn": self.activation_fn,
+            "encoder_class": self.encoder_class,
+            "encoder_kwargs": self.encoder_kwargs,
+            "n_critics": self.n_critics,
+            "optimizer_class": self.optimizer_class,
+            "optimizer_kwargs": self.optimizer_kwargs,
+        }
+
+    def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
+        frames = observation["frames"] if isinstance(observation, dict) else observation
+        return self.actor(self.critic.encoder(frames), deterministic)  # type: ignore[no-any-return]
+
+
+class SemorePolicy(VisualPolicy):
+    """`VisualPolicy` on the dual-stream encoder."""
+
+    default_encoder: ClassVar[type[Encoder]] = DualStreamEncoder

@@ -1,0 +1,300 @@
+"""SAC from pixels: the one update loop that every visual method shares."""
+
+from __future__ import annotations
+
+import io
+import logging
+import pathlib
+from typing import Any, ClassVar
+
+import torch
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import GymEnv, Schedule
+from stable_baselines3.sac.sac import SAC
+from torch import Tensor, nn
+
+from semore_gym.policies import losses
+from semore_gym.policies.encoded import Encoded
+from semore_gym.policies.metrics import Meter
+from semore_gym.policies.networks import update_average
+from semore_gym.policies.replay import FrameBatch, FrameReplayBuffer
+from semore_gym.policies.visual_policy import VisualCritic, VisualPolicy, frames_shape
+
+logger = logging.getLogger(__name__)
+
+
+class VisualSAC(SAC):
+    """SAC whose encoder is trained by the critic's loss (Haarnoja 2018; Yarats 2019).
+
+    One update is `sample`, `augment`, `update_critic` (which calls `encode` and `auxiliary_losses` and takes
+    one backward pass and one Adam step for encoder, critics and heads), `update_actor` (with the temperature)
+    and `update_targets`. A method overrides one of them; its learnable heads come from `make_heads`.
+
+    Args:
+        policy: `"VisualPolicy"` or a subclass of `VisualPolicy`.
+        env: Environment whose observation is a Box (3k, H, W) uint8 or a Dict with it as `frames`.
+        learning_rate: Of encoder, critics, heads and actor; a number or a schedule.
+        buffer_size: Transitions kept.
+        learning_starts: Agent steps before the first update, with random actions.
+        batch_size: Transitions a batch.
+        tau: Step of the moving average towards the critics, a target update.
+        encoder_tau: The same towards the encoder.
+        ent_coef: Temperature, `"auto_<start>"` or a fixed number.
+        ent_coef_lr: Learning rate of the temperature, a constant.
+        actor_every: Critic updates per update of actor and temperature.
+        target_every: Critic updates per update of the targets.
+        replay_buffer_class: `FrameReplayBuffer` or a subclass.
+        replay_buffer_kwargs: Its arguments; n-step returns are asked for here, as `n_steps`.
+        policy_kwargs: The policy's arguments.
+        **kwargs: Further arguments of `stable_baselines3.SAC`.
+    """
+
+    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"VisualPolicy": VisualPolicy}
+    policy: VisualPolicy
+    critic: VisualCritic
+    critic_target: VisualCritic
+    heads: nn.ModuleDict
+
+    def __init__(
+        self,
+        policy: str | type[VisualPolicy],
+        env: GymEnv | str,
+        learning_rate: float | Schedule = 1e-3,
+        buffer_size: int = 100_000,
+        learning_starts: int = 1_000,
+        batch_size: int = 128,
+        tau: float = 0.01,
+        encoder_tau: float = 0.05,
+        ent_coef: str | float = "auto_0.1",
+        ent_coef_lr: float = 1e-4,
+        actor_every: int = 2,
+        target_every: int = 2,
+        replay_buffer_class: type[FrameReplayBuffer] | None = None,
+        replay_buffer_kwargs: dict[str, Any] | None = None,
+        policy_kwargs: dict[str, Any] | None = None,
+        _init_setup_model: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        if kwargs.get("n_steps", 1) != 1:
+            steps = kwargs["n_steps"]
+            raise ValueError(f"n_steps must be given as replay_buffer_kwargs={{'n_steps': {steps}}}")
+        super().__init__(
+            policy,
+            env,
+            learning_rate=learning_rate,
+            buffer_size=buffer_size,
+            learning_starts=learning_starts,
+            batch_size=batch_size,
+            tau=tau,
+            ent_coef=ent_coef,
+            replay_buffer_class=replay_buffer_class or FrameReplayBuffer,
+            replay_buffer_kwargs=replay_buffer_kwargs,
+            policy_kwargs=dict(policy_kwargs or {}),  # a copy: SB3 writes into it
+            _init_setup_model=False,
+            **kwargs,
+        )
+        self.encoder_tau = encoder_tau
+        self.ent_coef_lr = ent_coef_lr
+        self.actor_every = actor_every
+        self.target_every = target_every
+        self.loss_weights: dict[str, float] = {}
+        self._waiting = False
+        if _init_setup_model:
+            self._setup_model()
+
+    def make_heads(self) -> dict[str, nn.Module]:
+        """Build the networks of the auxiliary losses; they train and are saved with the critic."""
+        return {}
+
+    def sample(self, batch_size: int) -> FrameBatch:
+        """Draw a batch."""
+        return self.frame_buffer.sample_frames(batch_size)
+
+    def augment(self, batch: FrameBatch) -> FrameBatch:
+        """Augment a batch; nothing here."""
+        return batch
+
+    def encode(self, batch: FrameBatch) -> Encoded:
+        """Make an update's passes: o_t with gradient, o_{t+n} without, o_{t+n} by the target encoder."""
+        encoder = self.critic.encoder
+        maps = encoder.convolve(encoder.prepare(batch.frames))
+        features = encoder.fuse(maps)
+        next_features, target_features = self.encode_next(batch)
+        return Encoded(maps, features, features.detach(), next_features, target_features)
+
+    @torch.no_grad()
+    def encode_next(self, batch: FrameBatch) -> tuple[Tensor, Tensor]:
+        """Encode o_{t+n} by the online and by the target encoder, (B, F) each."""
+        inputs = self.critic.encoder.prepare(batch.next_frames)
+        online, target = self.critic.encoder, self.critic_target.encoder
+        return online.fuse(online.convolve(inputs)), target.fuse(target.convolve(inputs))
+
+    def auxiliary_losses(self, batch: FrameBatch, encoded: Encoded) -> dict[str, Tensor]:
+        """Compute a method's further losses by name, each a scalar; their weights are `loss_weights`."""
+        return {}
+
+    @torch.no_grad()
+    def bootstrap(self, batch: FrameBatch, encoded: Encoded) -> Tensor:
+        """Compute the critic's target y, (B, 1)."""
+        actions, log_prob = self.actor.action_log_prob(encoded.next_features)
+        next_q = self.critic_target.values(encoded.target_features, actions)
+        return losses.soft_target(
+            batch.rewards, batch.dones, batch.discounts, next_q, log_prob.reshape(-1, 1), self.temperature
+        )
+
+    def train(self, gradient_steps: int, batch_size: int = 128) -> None:
+        """Do `gradient_steps` updates, or wait where the buffer cannot fill a batch."""
+        if self.frame_buffer.sampleable < batch_size:
+            self._wait(batch_size)
+            return
+        self._waiting = False
+        self.policy.set_training_mode(True)
+        self._update_learning_rate([self.actor.optimizer, self.critic.optimizer])
+        for _ in range(gradient_steps):
+            batch = self.augment(self.sample(batch_size))
+            encoded = self.update_critic(batch)
+            self._n_updates += 1
+            if self._n_updates % self.actor_every == 0:
+                self.update_actor(encoded)
+            if self._n_updates % self.target_every == 0:
+                self.update_targets()
+        self.meter.updates += gradient_steps
+
+    def update_critic(self, batch: FrameBatch) -> Encoded:
+        """Take one Adam step on critics, encoder and heads, by the critic's and the auxiliary losses."""
+        encoded = self.encode(batch)
+        q = self.critic.values(encoded.features, batch.actions)
+        named = {"critic": losses.critic_loss(q, self.bootstrap(batch, encoded))}
+        named.update(self._checked(self.auxiliary_losses(batch, encoded)))
+        total = sum(
+            (self.loss_weights.get(name, 1.0) * loss for name, loss in named.items()), torch.zeros(())
+        )
+        self.critic.optimizer.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        self.critic.optimizer.step()
+        self.meter.add({f"loss/{name}": loss for name, loss in named.items()})
+        self.meter.add({"train/q": q.mean()})
+        return encoded
+
+    def update_actor(self, encoded: Encoded) -> None:
+        """Take one step on the actor and, where it is learnt, on the temperature."""
+        actions, log_prob = self.actor.action_log_prob(encoded.policy_features)
+        log_prob = log_prob.reshape(-1, 1)
+        q = self.critic.values(encoded.policy_features, actions)
+        loss = losses.actor_loss(log_prob, q, self.temperature)
+        self.actor.optimizer.zero_grad(set_to_none=True)
+        # only the actor's gradients: the critic is a fixed function here
+        loss.backward(inputs=list(self.actor.parameters()))  # type: ignore[no-untyped-call]
+        self.actor.optimizer.step()
+        self.meter.add({"loss/actor": loss, "train/entropy": -log_prob.mean()})
+        if self.ent_coef_optimizer is not None:
+            self._update_temperature(log_prob.detach())
+
+    def update_targets(self) -> None:
+        """Move target critics and target encoder towards the online ones."""
+        update_average(self.critic.encoder, self.critic_target.encoder, self.encoder_tau)
+        for online, target in zip(self.critic.q_networks, self.critic_target.q_networks, strict=True):
+            update_average(online, target, self.tau)
+
+    @property
+    def temperature(self) -> Tensor:
+        """Alpha, one element, without gradient."""
+        return self.ent_coef_tensor if self.log_ent_coef is None else self.log_ent_coef.detach().exp()
+
+    @property
+    def frame_buffer(self) -> FrameReplayBuffer:
+        """The replay buffer, by its own type."""
+        if not isinstance(self.replay_buffer, FrameReplayBuffer):
+            raise ValueError(
+                f"replay_buffer must be a FrameReplayBuffer, got {type(self.replay_buffer).__name__}"
+            )
+        return self.replay_buffer
+
+    def _update_temperature(self, log_prob: Tensor) -> None:
+        assert self.ent_coef_optimizer is not None
+        assert self.log_ent_coef is not None
+        loss = losses.temperature_loss(self.log_ent_coef, log_prob, float(self.target_entropy))
+        self.ent_coef_optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.ent_coef_optimizer.step()
+        self.meter.add({"loss/temperature": loss, "train/temperature": self.temperature.squeeze()})
+
+    def _checked(self, auxiliary: dict[str, Tensor]) -> dict[str, Tensor]:
+        if auxiliary.keys() != self.loss_weights.keys():
+            raise ValueError(
+                f"losses and loss_weights must have the same names, got losses {sorted(auxiliary)} "
+                f"and weights {sorted(self.loss_weights)}"
+            )
+        return auxiliary
+
+    def _wait(self, batch_size: int) -> None:
+        if not self._waiting:
+            logger.warning(
+                "learning waits: %d transitions can be sampled, a batch has %d",
+                self.frame_buffer.sampleable,
+                batch_size,
+            )
+        self._waiting = True
+        self.meter.waits += 1
+
+    def _setup_model(self) -> None:
+        frames_shape(self.observation_space)
+        self.replay_buffer_kwargs = {"gamma": self.gamma, **self.replay_buffer_kwargs}
+        if self.replay_buffer_kwargs["gamma"] != self.gamma:
+            raise ValueError(
+                f"replay_buffer_kwargs['gamma'] must be the algorithm's gamma {self.gamma}, "
+                f"got {self.replay_buffer_kwargs['gamma']}"
+            )
+        super()._setup_model()
+        self.meter = Meter()
+        self.heads = nn.ModuleDict(self.make_heads()).to(self.device)
+        if len(self.heads):
+            self.critic.optimizer.add_param_group({"params": list(self.heads.parameters())})
+        if self.log_ent_coef is not None:
+            self.ent_coef_optimizer = torch.optim.Adam([self.log_ent_coef], lr=self.ent_coef_lr)
+
+    def _setup_learn(self, *args: Any, **kwargs: Any) -> Any:
+        if self._vec_normalize_env is not None:
+            raise ValueError("env must not be a VecNormalize: images are scaled in the encoder")
+        ready = super()._setup_learn(*args, **kwargs)
+        self.meter.restart_clock(self.num_timesteps)
+        return ready
+
+    def dump_logs(self) -> None:
+        """Write what has been gathered since the last dump; the only place where tensors become numbers."""
+        for name, value in self.meter.drain(self.num_timesteps).items():
+            self.logger.record(name, value)
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+        for name, value in self.frame_buffer.counts().items():
+            self.logger.record(f"replay/{name}", value)
+        super().dump_logs()
+
+    def save_replay_buffer(self, path: str | pathlib.Path | io.BufferedIOBase) -> None:
+        """Write the buffer into a folder, as arrays, only what changed since the last save."""
+        self.frame_buffer.save(self._folder(path))
+
+    def load_replay_buffer(
+        self, path: str | pathlib.Path | io.BufferedIOBase, truncate_last_traj: bool = True
+    ) -> None:
+        """Read the buffer from the folder that `save_replay_buffer` wrote.
+
+        Args:
+            path: The folder.
+            truncate_last_traj: Has no meaning here (a new episode is recognised by its frames); must be True.
+        """
+        if not truncate_last_traj:
+            raise ValueError("truncate_last_traj must be True: a running episode is recognised by its frames")
+        self.frame_buffer.load(self._folder(path))
+
+    @staticmethod
+    def _folder(path: str | pathlib.Path | io.BufferedIOBase) -> pathlib.Path:
+        if isinstance(path, io.BufferedIOBase):
+            raise ValueError("path must be a folder's path, got an open file")
+        return pathlib.Path(path)
+
+    def _excluded_save_params(self) -> list[str]:
+        return [*super()._excluded_save_params(), "heads", "meter"]
+
+    def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
+        state_dicts, variables = super()._get_torch_save_params()
+        return [*state_dicts, "heads"], variables

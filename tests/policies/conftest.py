@@ -1,0 +1,92 @@
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+
+from semore_gym.policies.replay import FrameBatch
+
+SMALL = {"net_arch": [32, 32], "encoder_kwargs": {"channels": (8, 8, 8, 8), "stream_dim": 16}}
+
+
+class PointAtDot(gym.Env):
+    """A bright dot jumps about; the reward is minus the squared distance from action to dot, in [-1, 1]."""
+
+    def __init__(self, size: int = 48, mask: bool = True, length: int = 5) -> None:
+        self.size, self.mask, self.length = size, mask, length
+        frames = spaces.Box(0, 255, (9, size, size), np.uint8)
+        residual = spaces.Box(-255, 255, (6, size, size), np.int16)
+        masks = spaces.Box(0, 255, (1, size, size), np.uint8)
+        self.observation_space = spaces.Dict(frames=frames, residual=residual, mask=masks) if mask else frames
+        self.action_space = spaces.Box(-1, 1, (2,), np.float32)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.steps = 0
+        self.history = [self._draw()] * 3
+        return self._observe(), {"first": True}
+
+    def step(self, action):
+        reward = -float(np.square(action - self.place).sum())
+        self.steps += 1
+        self.history = [*self.history[1:], self._draw()]
+        return self._observe(), reward, False, self.steps >= self.length, {"first": False}
+
+    def _draw(self):
+        self.place = self.np_random.uniform(-0.8, 0.8, 2)
+        x, y = ((self.place + 1) / 2 * self.size).astype(int)
+        frame = np.full((3, self.size, self.size), 30, np.uint8)
+        frame[:, y - 4 : y + 4, x - 4 : x + 4] = 250
+        return frame
+
+    def _observe(self):
+        frames = np.concatenate(self.history)
+        if not self.mask:
+            return frames
+        residual = frames[3:].astype(np.int16) - frames[:-3].astype(np.int16)
+        return {"frames": frames, "residual": residual, "mask": (frames[-3:-2] > 128).astype(np.uint8) * 255}
+
+
+@pytest.fixture
+def make_env() -> type[PointAtDot]:
+    return PointAtDot
+
+
+@pytest.fixture
+def small() -> dict[str, Any]:
+    """Arguments of a small, quick algorithm."""
+    sizes = {"learning_starts": 20, "batch_size": 16, "buffer_size": 500}
+    return {"policy_kwargs": copy.deepcopy(SMALL), **sizes, "seed": 0, "device": "cpu"}
+
+
+@pytest.fixture
+def make_batch() -> Callable[..., FrameBatch]:
+    """A batch of noise; the first half of its samples has masks."""
+
+    def make(size: int = 48, batch: int = 8, n_steps: int = 1, seed: int = 0) -> FrameBatch:
+        rng = torch.Generator().manual_seed(seed)
+
+        def images(channels: int) -> torch.Tensor:
+            return torch.randint(0, 256, (batch, channels, size, size), dtype=torch.uint8, generator=rng)
+
+        masks = (images(1) > 128).to(torch.uint8) * 255
+        masks[batch // 2 :] = 0
+        next_frames = images(9)
+        return FrameBatch(
+            frames=images(9),
+            next_frames=next_frames,
+            masks=masks,
+            actions=torch.rand(batch, 2, generator=rng) * 2 - 1,
+            rewards=torch.randn(batch, 1, generator=rng),
+            dones=(torch.rand(batch, 1, generator=rng) < 0.2).float(),
+            discounts=torch.full((batch, 1), 0.99**n_steps),
+            step_rewards=torch.randn(batch, 1, generator=rng),
+            step_next_frames=next_frames if n_steps == 1 else images(9),
+            ids=torch.arange(batch),
+        )
+
+    return make

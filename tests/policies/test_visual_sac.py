@@ -1,0 +1,287 @@
+import logging
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from stable_baselines3 import SAC
+from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
+
+from semore_gym.policies import ALGORITHMS, FrameReplayBuffer, VisualSAC, make_algorithm
+from semore_gym.policies.encoders import PixelEncoder
+
+
+@pytest.fixture
+def model(make_env, small):
+    return VisualSAC("VisualPolicy", make_env(mask=False), **small)
+
+
+def parameters(module):
+    return [parameter.detach().clone() for parameter in module.parameters()]
+
+
+def same(before, module):
+    return all(torch.equal(old, new) for old, new in zip(before, module.parameters(), strict=True))
+
+
+def test_critic_update_trains_the_encoder(model, make_batch):
+    encoder, actor = parameters(model.critic.encoder), parameters(model.actor)
+    model.update_critic(make_batch())
+    assert not same(encoder, model.critic.encoder)
+    assert same(actor, model.actor)
+
+
+def test_actor_update_leaves_encoder_and_critics_alone(model, make_batch):
+    encoded = model.encode(make_batch())
+    critic, actor = parameters(model.critic), parameters(model.actor)
+    model.critic.optimizer.zero_grad(set_to_none=True)
+    model.update_actor(encoded)
+    assert same(critic, model.critic)
+    assert all(parameter.grad is None for parameter in model.critic.parameters())
+    assert not same(actor, model.actor)
+
+
+def test_one_optimiser_owns_encoder_and_critics(model):
+    owned = {id(p) for group in model.critic.optimizer.param_groups for p in group["params"]}
+    assert owned == {id(p) for p in model.critic.parameters()}
+    assert not owned & {id(p) for p in model.actor.parameters()}
+
+
+def test_target_moves_by_each_tau_exactly(model, make_batch):
+    model.update_critic(make_batch())
+    online = {name: p.detach().double() for name, p in model.critic.named_parameters()}
+    before = {name: p.detach().double().clone() for name, p in model.critic_target.named_parameters()}
+    model.update_targets()
+    for name, slow in model.critic_target.named_parameters():
+        tau = 0.05 if name.startswith("encoder.") else 0.01
+        expected = (1 - tau) * before[name] + tau * online[name]
+        torch.testing.assert_close(slow.double(), expected, rtol=1e-6, atol=1e-7)
+
+
+def test_an_update_passes_the_encoder_three_times_and_once_with_gradient(model, make_batch):
+    passes = []
+    for encoder in (model.critic.encoder, model.critic_target.encoder):
+        encoder.stem.register_forward_hook(lambda _, __, output: passes.append(output.requires_grad))
+    encoded = model.update_critic(make_batch())
+    model.update_actor(encoded)
+    assert sorted(passes) == [False, False, True]
+
+
+def test_actor_and_targets_move_every_second_update(model, monkeypatch, make_batch):
+    calls = []
+    for step in ("update_critic", "update_actor", "update_targets"):
+        original = getattr(model, step)
+        monkeypatch.setattr(model, step, lambda *a, s=step, f=original: (calls.append(s), f(*a))[1])
+    monkeypatch.setattr(model, "sample", lambda size: make_batch())
+    model.learn(21)  # fills the buffer; one update
+    model.train(4, 16)
+    assert calls == ["update_critic", "update_critic", "update_actor", "update_targets"] * 2 + [
+        "update_critic"
+    ]
+
+
+def test_critic_loss_falls_on_a_fixed_batch(model, make_batch):
+    batch, values = make_batch(), []
+    for _ in range(60):
+        model.update_critic(batch)
+        values.append(model.meter.drain(0)["loss/critic"])
+    assert np.mean(values[-5:]) < 0.2 * np.mean(values[:5])
+
+
+def test_terminal_transitions_do_not_bootstrap(model, make_batch):
+    batch = make_batch()._replace(dones=torch.ones(8, 1))
+    torch.testing.assert_close(model.bootstrap(batch, model.encode(batch)), batch.rewards, rtol=0, atol=0)
+
+
+def test_temperature_starts_at_a_tenth_with_its_own_learning_rate(model):
+    assert model.temperature.item() == pytest.approx(0.1)
+    assert model.ent_coef_optimizer.param_groups[0]["lr"] == 1e-4
+    assert model.critic.optimizer.param_groups[0]["lr"] == 1e-3
+    assert model.target_entropy == -2.0
+
+
+def test_fixed_temperature_stays(make_env, small, make_batch):
+    model = VisualSAC("VisualPolicy", make_env(mask=False), ent_coef=0.3, **small)
+    model.update_actor(model.encode(make_batch()))
+    assert model.temperature.item() == pytest.approx(0.3)
+
+
+def test_it_learns_to_point_at_a_dot(make_env, small):
+    quick = {"policy_kwargs": {"net_arch": [64, 64], "encoder_kwargs": {"channels": (16,) * 4}}}
+    quick |= {"learning_rate": 3e-3, "ent_coef": 0.01, "actor_every": 1, "gamma": 0.01, "batch_size": 32}
+    model = VisualSAC("VisualPolicy", make_env(size=36, mask=False), **{**small, **quick})
+    model.learn(900)
+    env, rewards = make_env(size=36, mask=False, length=100), []
+    observation, _ = env.reset(seed=1)
+    for _ in range(100):
+        observation, reward, *_ = env.step(model.predict(observation, deterministic=True)[0])
+        rewards.append(reward)
+    assert np.mean(rewards) > -0.25  # always (0, 0) earns -0.43, random actions -1.1
+
+
+def test_save_load_and_continue(model, make_env, tmp_path):
+    model.learn(40)
+    observation, _ = make_env(mask=False).reset(seed=3)
+    model.save(tmp_path / "model.zip")
+    model.save_replay_buffer(tmp_path / "buffer")
+    loaded = VisualSAC.load(tmp_path / "model.zip", env=make_env(mask=False))
+    loaded.load_replay_buffer(tmp_path / "buffer")
+    np.testing.assert_array_equal(*(m.predict(observation, deterministic=True)[0] for m in (model, loaded)))
+    assert loaded.frame_buffer.sampleable == 40
+    for name in ("actor", "critic"):
+        states = [getattr(m, name).optimizer.state_dict()["state"] for m in (model, loaded)]
+        assert all(torch.equal(states[0][i]["exp_avg"], states[1][i]["exp_avg"]) for i in states[0])
+    assert loaded.log_ent_coef.item() == model.log_ent_coef.item()
+    loaded.learn(20, reset_num_timesteps=False)
+    assert loaded.num_timesteps == 60
+    assert loaded._n_updates == model._n_updates + 20
+
+
+def test_loaded_model_updates_as_the_saved_one_would(model, make_env, make_batch, tmp_path):
+    model.learn(30)
+    model.save(tmp_path / "model.zip")
+    loaded = VisualSAC.load(tmp_path / "model.zip", env=make_env(mask=False))
+    for one in (model, loaded):
+        torch.manual_seed(5)
+        one.update_actor(one.update_critic(make_batch()))
+        one.update_targets()
+    for name, value in model.policy.state_dict().items():
+        assert torch.equal(value, loaded.policy.state_dict()[name]), name
+
+
+def test_seed_decides_everything(make_env, small):
+    runs = []
+    for _ in range(2):
+        model = VisualSAC("VisualPolicy", make_env(mask=False), **small)
+        model.learn(60)
+        runs.append(model.policy.state_dict())
+    assert all(torch.equal(value, runs[1][name]) for name, value in runs[0].items())
+
+
+def test_learning_waits_visibly_until_a_batch_can_be_drawn(make_env, small, caplog):
+    model = VisualSAC("VisualPolicy", make_env(mask=False), **{**small, "batch_size": 32})
+    with caplog.at_level(logging.WARNING, "semore_gym.policies.visual_sac"):
+        model.learn(30)
+    assert model._n_updates == 0
+    assert model.meter.waits == 10
+    assert "learning waits" in caplog.text
+    model.learn(10, reset_num_timesteps=False)
+    assert model._n_updates == 9
+
+
+def test_several_environments_and_a_progress_bar(make_env, small):
+    env = DummyVecEnv([lambda: make_env(mask=False)] * 3)
+    model = VisualSAC("VisualPolicy", env, **small).learn(60, progress_bar=True)
+    assert model.num_timesteps == 60
+    assert model._n_updates > 0
+
+
+def test_log_names_every_loss_and_rate(make_env, small, tmp_path):
+    model = VisualSAC("VisualPolicy", make_env(mask=False), **small, tensorboard_log=str(tmp_path))
+    model.learn(60, log_interval=1)
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    log = EventAccumulator(str(tmp_path / "SAC_1"))
+    log.Reload()
+    names = {"loss/critic", "loss/actor", "loss/temperature", "time/updates_per_second"}
+    assert names | {"time/env_steps_per_second", "replay/sampleable"} <= set(log.Tags()["scalars"])
+    assert all(event.value >= 0 for event in log.Scalars("time/updates_per_second"))
+
+
+class Unweighted(VisualSAC):
+    def auxiliary_losses(self, batch, encoded):
+        return {"extra": encoded.features.mean()}
+
+
+def test_a_loss_without_a_weight_fails_at_the_first_step(make_env, small, make_batch):
+    model = Unweighted("VisualPolicy", make_env(mask=False), **small)
+    with pytest.raises(ValueError, match=r"got losses \['extra'\] and weights \[\]"):
+        model.update_critic(make_batch())
+
+
+def test_a_weight_without_a_loss_fails_at_the_first_step(model, make_batch):
+    model.loss_weights = {"extra": 1.0}
+    with pytest.raises(ValueError, match=r"got losses \[\] and weights \['extra'\]"):
+        model.update_critic(make_batch())
+
+
+def test_weights_scale_losses(make_env, small, make_batch):
+    gradients = []
+    for weight in (0.0, 1.0):
+        model = Unweighted("VisualPolicy", make_env(mask=False), **small)
+        model.loss_weights = {"extra": weight}
+        model.update_critic(make_batch())
+        gradients.append(model.critic.encoder.head[1].weight.grad.clone())
+    assert not torch.equal(*gradients)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"n_steps": 3}, "replay_buffer_kwargs={'n_steps': 3}"),
+        ({"replay_buffer_kwargs": {"gamma": 0.5}}, "must be the algorithm's gamma 0.99, got 0.5"),
+        ({"use_sde": True}, "use_sde must be False"),
+        ({"learning_rat": 1e-3}, "learning_rat"),
+    ],
+)
+def test_arguments_that_would_be_ignored_are_refused(make_env, small, kwargs, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        VisualSAC("VisualPolicy", make_env(mask=False), **small, **kwargs)
+
+
+def test_other_observations_are_refused_with_the_wrapper_to_use(small):
+    with pytest.raises(ValueError, match=r"semore_gym\.wrappers\.FrameHistory"):
+        VisualSAC("VisualPolicy", "Pendulum-v1", **{**small, "policy_kwargs": {}})
+
+
+def test_normalised_environments_are_refused(make_env, small):
+    env = VecNormalize(DummyVecEnv([lambda: make_env(mask=False)]), norm_obs=False)
+    with pytest.raises(ValueError, match="VecNormalize"):
+        VisualSAC("VisualPolicy", env, **small).learn(1)
+
+
+def test_n_step_returns_are_the_buffers(make_env, small):
+    model = VisualSAC("VisualPolicy", make_env(mask=False), **small, replay_buffer_kwargs={"n_steps": 3})
+    model.learn(40)
+    assert isinstance(model.replay_buffer, FrameReplayBuffer)
+    discounts = {round(float(discount), 4) for discount in model.sample(64).discounts}
+    assert discounts == {0.99, 0.9801, 0.9703}
+
+
+@pytest.mark.parametrize("name", sorted(ALGORITHMS))
+def test_every_algorithm_is_built_by_name(make_env, small, name):
+    arguments = {key: value for key, value in small.items() if key != "policy_kwargs"}
+    model = make_algorithm(name, make_env(), preset="light", **arguments).learn(24)
+    assert isinstance(model, SAC)
+    assert model._n_updates == 4
+    assert model.critic.encoder.map_shape[0] == 32
+    assert model.policy.net_arch == [256, 256]
+
+
+def test_unknown_names_list_the_known(make_env):
+    with pytest.raises(ValueError, match="unknown preset 'heavy'; known: paper, light"):
+        make_algorithm("sac", make_env(), preset="heavy")
+    with pytest.raises(ValueError, match=r"unknown algorithm 'dqn'; known: .*semore"):
+        make_algorithm("dqn", make_env())
+
+
+def test_policy_reads_the_frames_of_a_dict(make_env, small):
+    model = VisualSAC("VisualPolicy", make_env(), **small)
+    assert isinstance(model.critic.encoder, PixelEncoder)
+    observation, _ = make_env().reset(seed=0)
+    bare = VisualSAC("VisualPolicy", make_env(mask=False), **small)
+    bare.policy.load_state_dict(model.policy.state_dict())
+    actions = [
+        one.predict(seen, deterministic=True)[0]
+        for one, seen in ((model, observation), (bare, observation["frames"]))
+    ]
+    np.testing.assert_array_equal(*actions)
+
+
+def test_actions_stay_in_an_unusual_action_space(make_env, small):
+    env = make_env(mask=False)
+    env.action_space = spaces.Box(np.float32([-3, 0]), np.float32([-1, 5]))
+    model = VisualSAC("VisualPolicy", env, **small)
+    observation, _ = env.reset(seed=0)
+    for _ in range(20):
+        assert env.action_space.contains(model.predict(observation)[0])
