@@ -1,0 +1,140 @@
+"""The program `semore`: train, evaluate, watch, doctor."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Sequence
+
+from rich.console import Console
+from rich.logging import RichHandler
+
+import semore_gym
+
+HELP = """usage: semore COMMAND [OPTIONS]
+
+  train      train an agent; everything is kept in a run folder
+  evaluate   drive episodes with a trained or a built-in policy, print and save the metrics
+  watch      watch a policy drive, in a window or a video
+  doctor     say what works on this machine
+
+`semore COMMAND --help` explains a command's options; `semore --version` says which version this is."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program.
+
+    Args:
+        argv: Arguments without the program's name; None means those of this process.
+
+    Returns:
+        0 if all went well, also after Ctrl-C with a checkpoint; 1 if `doctor` found the embedded simulator
+        not working; 2 if an argument is wrong; 130 after a second Ctrl-C.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    console = Console(highlight=False, soft_wrap=True)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        console.print(HELP, markup=False)
+        return 0 if arguments else 2
+    if arguments[0] == "--version":
+        console.print(f"semore-gym {semore_gym.__version__}")
+        return 0
+    command = COMMANDS.get(arguments[0])
+    if command is None:
+        return _refuse(f"unknown command {arguments[0]!r}; known: {', '.join(COMMANDS)}")
+    _log_to(Console(stderr=True))
+    try:
+        return command(arguments[1:], console)
+    except KeyboardInterrupt:
+        console.print("interrupted")
+        return 130
+
+
+def _train(argv: Sequence[str], console: Console) -> int:
+    from semore_gym.runs.arguments import parse_train
+
+    try:
+        arguments = parse_train(argv)
+        from semore_gym.runs.trainer import Trainer  # torch is slow to import: --help does without
+
+        if arguments.resume:
+            trainer = Trainer.resume(arguments.resume, console)
+        else:
+            trainer = Trainer.new(arguments.config(), arguments.run_dir, console)
+    except ValueError as error:
+        return _refuse(error)
+    with trainer:
+        run = trainer.run
+        console.print(f"{run.config.algo} learns {run.config.env}: {run.config.budget()}")
+        console.print(f"run folder: {run.path}")
+        if trainer.agent_steps:
+            console.print(f"going on after {trainer.agent_steps:,} agent steps")
+        if trainer.train():
+            console.print("done")
+        else:
+            console.print(f"stopped with a checkpoint; go on with: semore train --resume {run.path}")
+    return 0
+
+
+def _evaluate(argv: Sequence[str], console: Console) -> int:
+    from semore_gym.runs.arguments import EvaluateArguments, parse_policy
+
+    try:
+        given = parse_policy("semore evaluate", EvaluateArguments, argv)
+        from semore_gym.runs.driving import Measurement, result_path, show
+
+        measurement = Measurement(
+            given.policy, given, given.episodes, given.seed, given.n_envs, given.algo, given.device
+        )
+    except ValueError as error:
+        return _refuse(error)
+    with measurement:
+        path = given.csv or result_path(given.policy, given, given.seed, ".csv")
+        show(given.policy, measurement.run(), path, console)
+    return 0
+
+
+def _watch(argv: Sequence[str], console: Console) -> int:
+    from semore_gym.runs.arguments import WatchArguments, parse_policy
+
+    try:
+        given = parse_policy("semore watch", WatchArguments, argv)
+        from semore_gym.runs.driving import Viewing
+
+        viewing = Viewing(given.policy, given, given.seed, given.video, given.algo, given.device)
+    except ValueError as error:
+        return _refuse(error)
+    with viewing:
+        viewing.run()
+        if viewing.video:
+            console.print(f"video written to {viewing.video}")
+    return 0
+
+
+def _doctor(argv: Sequence[str], console: Console) -> int:
+    from semore_gym.runs.arguments import parse_doctor
+    from semore_gym.runs.doctor import examine
+
+    parse_doctor(argv)
+    return examine(console)
+
+
+COMMANDS: dict[str, Callable[[Sequence[str], Console], int]] = {
+    "train": _train,
+    "evaluate": _evaluate,
+    "watch": _watch,
+    "doctor": _doctor,
+}
+
+
+def _refuse(reason: object) -> int:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {reason}", markup=False)
+    return 2
+
+
+def _log_to(console: Console) -> None:
+    """Show what the package says of itself."""
+    handler = RichHandler(console=console, show_path=False, show_time=False)
+    log = logging.getLogger("semore_gym")
+    log.handlers = [handler]
+    log.setLevel(logging.INFO)

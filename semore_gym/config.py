@@ -1,0 +1,143 @@
+"""What an experiment is, as data: frozen, checked, written to every run's folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+C = TypeVar("C", bound="EnvConfig")
+
+
+@dataclass(frozen=True)
+class EnvConfig:
+    """Which environment, and how the agent sees it."""
+
+    env: str = "SemoreCarla-HighWay-v0"
+    """Environment id: SemoreCarla-HighWay-v0, SemoreCarla-JayWalk-v0 or SemoreCarla-HighBeam-v0."""
+    image_size: int = 128
+    """Side of the square picture that the agent sees [px], 32 to 512."""
+    frames: int = 3
+    """Pictures in one observation, the newest and those before it."""
+    frame_skip: int = 4
+    """Simulator ticks (of 0.05 s) per agent step."""
+    max_ticks: int = 1000
+    """Length of an episode that nothing else ends [simulator ticks]."""
+    weather: str | None = None
+    """Weather by name, for example hard_rain; None is the scenario's own."""
+    masks: str = "oracle"
+    """Who draws the knowledge-aware masks: oracle (the simulator's truth) or none."""
+    mask_every: int | None = None
+    """Agent steps from one mask to the next; None is the provider's own habit."""
+    scenario_options: dict[str, Any] = field(default_factory=dict)
+    """Fields of the scenario to replace, for example vehicles=4."""
+    env_options: dict[str, Any] = field(default_factory=dict)
+    """Further keywords of the environment, for example reward=dbc or walker_hit_ends=false."""
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for item in fields(self):
+            _check_type(item.name, getattr(self, item.name), hints[item.name])
+        self._check_at_least("frames", 1)
+        self._check_at_least("frame_skip", 1)
+        reserved = {item.name for item in fields(EnvConfig)} & set(self.env_options)
+        if reserved:
+            raise ValueError(f"env_options must not hold {sorted(reserved)}: set the fields of these names")
+
+    def to_json(self) -> str:
+        """Every field as indented JSON, which `from_json` reads back."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls: type[C], text: str) -> C:
+        """Read what `to_json` wrote; a field that is not there has its default.
+
+        Raises:
+            ValueError: If the text is not a JSON object of known fields with values of their types.
+        """
+        values = json.loads(text)
+        if not isinstance(values, dict):
+            raise ValueError(f"{cls.__name__} must be a JSON object, got {type(values).__name__}")
+        check_names(f"{cls.__name__} fields", values, [item.name for item in fields(cls)])
+        return cls(**values)
+
+    def _check_at_least(self, name: str, low: int) -> None:
+        value = getattr(self, name)
+        if value is not None and value < low:
+            raise ValueError(f"{name} must be at least {low}, got {value}")
+
+
+@dataclass(frozen=True)
+class TrainConfig(EnvConfig):
+    """One training run, completely: the same config on the same machine gives the same agent."""
+
+    algo: str = "semore"
+    """Algorithm by name, for example semore or sac."""
+    preset: Literal["paper", "light"] = "paper"
+    """Size of the networks: paper, or light for a machine without a GPU."""
+    seed: int = 0
+    """Seed of everything that is random: networks, exploration, traffic, replay."""
+    steps: int = 27_500
+    """Length of the training [agent steps]; with frame_skip 4, 27,500 are 110,000 simulator ticks."""
+    n_envs: int = 1
+    """Environments that run at the same time, each in a process of its own when more than one."""
+    device: str = "auto"
+    """Where the networks live: auto, cpu or cuda."""
+    threads: int | None = None
+    """Threads that torch computes with on the CPU; None is torch's choice."""
+    evaluate_every: int = 2_500
+    """From one evaluation to the next, at the end of the episode then running [agent steps]."""
+    evaluation_episodes: int = 10
+    """Episodes of each evaluation."""
+    evaluation_seed: int = 1
+    """Seed of the evaluations; every one of them drives the same episodes."""
+    checkpoint_every: int = 1_000
+    """From one checkpoint to the next, at the end of the episode then running [agent steps]."""
+    exploration_noise: float = 0.0
+    """Standard deviation of the slowly changing noise that training adds to the throttle, in [0, 1]."""
+    algo_options: dict[str, Any] = field(default_factory=dict)
+    """Any other keyword of the algorithm, for example gamma=0.98 batch_size=64."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_at_least("seed", 0)
+        self._check_at_least("evaluation_seed", 0)
+        if not 0.0 <= self.exploration_noise <= 1.0:
+            raise ValueError(f"exploration_noise must be from 0 to 1, got {self.exploration_noise}")
+        for name in (
+            "steps",
+            "n_envs",
+            "threads",
+            "evaluate_every",
+            "evaluation_episodes",
+            "checkpoint_every",
+        ):
+            self._check_at_least(name, 1)
+
+    def budget(self) -> str:
+        """The length of the training in both units."""
+        return f"{self.steps:,} agent steps = {self.steps * self.frame_skip:,} simulator ticks"
+
+
+def check_names(what: str, given: Mapping[str, Any], known: list[str]) -> None:
+    """Refuse names that are not known.
+
+    Raises:
+        ValueError: If there are any; the message lists them and the known ones.
+    """
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise ValueError(f"unknown {what}: {', '.join(unknown)}; known: {', '.join(known)}")
+
+
+def _check_type(name: str, value: Any, hint: Any) -> None:
+    """Compare a value with a field's annotation: a plain type, a dict, a Literal, or a union of such."""
+    if get_origin(hint) is Literal:
+        if value not in get_args(hint):
+            raise ValueError(f"{name} must be one of {', '.join(get_args(hint))}, got {value!r}")
+        return
+    allowed = (dict,) if get_origin(hint) is dict else get_args(hint) or (hint,)
+    if not isinstance(value, allowed) or isinstance(value, bool):
+        wanted = " or ".join("None" if option is type(None) else option.__name__ for option in allowed)
+        raise ValueError(f"{name} must be of type {wanted}, got {value!r}")

@@ -1,0 +1,99 @@
+"""What an evaluation found, episode by episode and in sum."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from semore_gym.evaluation.metrics import QUANTITIES, Metric, summarise
+
+LOST = "simulator_error"
+
+
+@dataclass(frozen=True)
+class EpisodeResult:
+    """One episode; None where the environment's infos do not tell."""
+
+    episode: int
+    seed: int  # that the environment was reset with
+    episode_reward: float
+    steps: int  # of the agent
+    ticks: int | None  # of the simulator
+    distance: float | None  # along the lane [m]
+    crash_intensity: float | None  # sum of the norms of the collision impulses [N*s]
+    average_steer: float | None  # mean over ticks of |steer| * 100
+    average_brake: float | None  # mean over ticks of brake * 100
+    end_reason: str  # the environment's, or "terminated" or "truncated"
+
+
+class Evaluation:
+    """Episodes and their statistics.
+
+    Episodes that ended because the simulator was lost are counted and left out of every statistic.
+    Several evaluations, for example of several training seeds, are pooled by `Evaluation(a.rows + b.rows)`.
+
+    Args:
+        rows: The episodes.
+    """
+
+    def __init__(self, rows: Iterable[EpisodeResult]) -> None:
+        self.rows = tuple(rows)
+
+    def __repr__(self) -> str:
+        return f"<Evaluation of {len(self.rows)} episodes>"
+
+    @property
+    def counted(self) -> tuple[EpisodeResult, ...]:
+        """The episodes that the statistics are made of."""
+        return tuple(row for row in self.rows if row.end_reason != LOST)
+
+    def metrics(self) -> dict[str, Metric]:
+        """Statistics by name.
+
+        Returns:
+            A metric for each of `QUANTITIES` that the environment reports: episode_reward, distance [m],
+            crash_intensity [N*s], average_steer and average_brake [%], ticks, steps. Empty when no
+            episode counts.
+        """
+        found: dict[str, Metric] = {}
+        for name in QUANTITIES:
+            values = [value for row in self.counted if (value := getattr(row, name)) is not None]
+            if values:
+                found[name] = summarise(values)
+        return found
+
+    def end_reasons(self) -> dict[str, int]:
+        """How often each end came, the most frequent first."""
+        return dict(Counter(row.end_reason for row in self.rows).most_common())
+
+    def summary(self) -> str:
+        """The metrics as a text table, for people."""
+        lines = [f"{'':<24}{'mean ± std':>20}   {'IQM [95% interval]':>30}"]
+        for name, exact in self.metrics().items():
+            metric = Metric(*(round(value, 2) + 0.0 for value in exact))  # no -0.00
+            spread = f"{metric.mean:.2f} ± {metric.std:.2f}"
+            middle = f"{metric.iqm:.2f} [{metric.low:.2f}, {metric.high:.2f}]"
+            lines.append(f"{QUANTITIES[name].title:<24}{spread:>20}   {middle:>30}")
+        lost = len(self.rows) - len(self.counted)
+        count = f"{len(self.rows)} episodes"
+        lines.append(count + (f", {lost} of them lost by the simulator and left out" if lost else ""))
+        lines.append("ends: " + ", ".join(f"{reason} {n}" for reason, n in self.end_reasons().items()))
+        return "\n".join(lines)
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write one line an episode; what the environment does not report stays empty.
+
+        Args:
+            path: Replaced as a whole once everything is written.
+        """
+        path = Path(path)
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        with unfinished.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, [field.name for field in fields(EpisodeResult)])
+            writer.writeheader()
+            writer.writerows(asdict(row) for row in self.rows)
+        unfinished.replace(path)

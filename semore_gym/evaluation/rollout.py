@@ -1,0 +1,115 @@
+"""Drive episodes with a policy, in one environment or in many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gymnasium as gym
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecMonitor, VecTransposeImage
+
+from semore_gym.evaluation.result import EpisodeResult, Evaluation
+from semore_gym.evaluation.tally import Policy, Tally, end_reason, episode_seed
+
+
+def evaluate(
+    model: Policy,
+    env: gym.Env[Any, Any] | VecEnv,
+    episodes: int = 20,
+    seed: int = 1,
+    deterministic: bool = True,
+) -> Evaluation:
+    """Drive a fixed set of episodes and measure Semore's Table 1.
+
+    Episode i is reset with a seed made of (seed, i), whichever environment drives it, so a deterministic
+    policy gets the same result on any number of environments (up to the rounding of larger batches), and
+    every one of the episodes counts once, short or long.
+
+    Args:
+        model: Anything with SB3's `predict`.
+        env: A gymnasium environment, or one of SB3's with any number of them; each of these is reset
+            by itself, through `env_method("reset", seed=...)`.
+        episodes: How many.
+        seed: What the episodes' seeds are derived from.
+        deterministic: Whether the policy's mean action is taken; passed to `predict`.
+
+    Returns:
+        The episodes in their order, and their statistics. What the infos do not report is left out.
+
+    Raises:
+        ValueError: If `episodes` is less than 1, or the vectorised environment's own wrappers change
+            observations: what they do does not reach an environment that is reset by itself.
+
+    Example:
+        >>> from semore_gym import make_env
+        >>> from semore_gym.evaluation import ScriptedPolicy
+        >>> env = make_env("SemoreCarla-HighWay-v0", masks="none")
+        >>> print(evaluate(ScriptedPolicy(env), env, episodes=2).summary())
+    """
+    if episodes < 1:
+        raise ValueError(f"episodes must be at least 1, got {episodes!r}")
+    if isinstance(env, VecEnv):
+        return Evaluation(_drive_many(model, _plain(env), episodes, seed, deterministic))
+    return Evaluation(_drive(model, env, i, seed, deterministic) for i in range(episodes))
+
+
+def _drive(
+    model: Policy, env: gym.Env[Any, Any], episode: int, seed: int, deterministic: bool
+) -> EpisodeResult:
+    reset_seed = episode_seed(seed, episode)
+    observation, info = env.reset(seed=reset_seed)
+    tally = Tally(episode, reset_seed, info)
+    terminated = truncated = False
+    while not (terminated or truncated):
+        action, _ = model.predict(observation, deterministic=deterministic)
+        observation, reward, terminated, truncated, info = env.step(action)
+        tally.add(float(reward), info)
+    return tally.result(end_reason(info, truncated))
+
+
+def _plain(env: VecEnv) -> VecEnv:
+    """The environments under wrappers that leave observations as they are."""
+    # SB3's models transpose channel-last images themselves.
+    while isinstance(env, (VecMonitor, VecTransposeImage)):
+        env = env.venv
+    if isinstance(env, VecEnvWrapper):
+        raise ValueError(
+            f"env must not be wrapped in {type(env).__name__}: wrap the single environments instead"
+        )
+    return env
+
+
+def _drive_many(
+    model: Policy, env: VecEnv, episodes: int, seed: int, deterministic: bool
+) -> list[EpisodeResult]:
+    waiting = iter(range(episodes))
+    observations = env.reset()
+    lanes = [_begin(env, lane, waiting, seed, observations) for lane in range(env.num_envs)]
+    results: list[EpisodeResult] = []
+    while len(results) < episodes:
+        actions, _ = model.predict(observations, deterministic=deterministic)
+        observations, rewards, dones, infos = env.step(actions)
+        for lane, tally in enumerate(lanes):
+            if tally is None:
+                continue
+            tally.add(float(rewards[lane]), infos[lane])
+            if dones[lane]:
+                truncated = infos[lane]["TimeLimit.truncated"]
+                results.append(tally.result(end_reason(infos[lane], truncated)))
+                lanes[lane] = _begin(env, lane, waiting, seed, observations)
+    return sorted(results, key=lambda result: result.episode)
+
+
+def _begin(env: VecEnv, lane: int, waiting: Iterator[int], seed: int, observations: Any) -> Tally | None:
+    """Start the next waiting episode in one environment and put its first observation into the batch."""
+    episode = next(waiting, None)
+    if episode is None:
+        return None
+    reset_seed = episode_seed(seed, episode)
+    observation, info = env.env_method("reset", seed=reset_seed, indices=lane)[0]
+    if isinstance(observations, dict):
+        for name, batch in observations.items():
+            batch[lane] = observation[name]
+    else:
+        observations[lane] = observation
+    return Tally(episode, reset_seed, info)

@@ -1,0 +1,45 @@
+"""An environment with everything that Semore looks at, in one call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+
+from semore_gym.masks import MASKS, MaskProvider
+from semore_gym.wrappers import FrameHistory, ResidualFrames, SemanticMask
+from semore_gym.wrappers.semantic_mask import Between
+
+
+def make_env(
+    id: str,
+    *,
+    masks: str | MaskProvider | None = "oracle",
+    frames: int = 3,
+    every: int | None = None,
+    between: Between = "none",
+    **kwargs: Any,
+) -> gym.Env[dict[str, Any], Any]:
+    """Make an environment that observes frames, residuals and masks.
+
+    Args:
+        id: Any registered environment that observes one RGB frame.
+        masks: A name in `semore_gym.masks.MASKS`, a provider, or None for no `mask` in the observation;
+            "none" keeps it, all zero, so that a policy trained with masks evaluates without.
+        frames: Length of the history, see `FrameHistory`.
+        every: Steps from mask to mask, see `SemanticMask`.
+        between: What frames between masks get, see `SemanticMask`.
+        **kwargs: Passed on to `gymnasium.make`.
+
+    Returns:
+        An environment with observations Dict(frames (3k, H, W) uint8, residual (3(k-1), H, W) int16,
+        mask (1, H, W) uint8).
+
+    Example:
+        >>> env = make_env("SemoreCarla-HighWay-v0", masks="oracle", image_size=84)
+        >>> sorted(env.observation_space)
+        ['frames', 'mask', 'residual']
+    """
+    provider = MASKS.load(masks)() if isinstance(masks, str) else masks
+    env: gym.Env[Any, Any] = ResidualFrames(FrameHistory(gym.make(id, **kwargs), frames))
+    return env if provider is None else SemanticMask(env, provider, every, between)

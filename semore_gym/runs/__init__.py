@@ -1,0 +1,1 @@
+"""Training runs: their folders, checkpoints, resumption and progress."""

@@ -1,0 +1,175 @@
+"""The command line's arguments: frozen dataclasses, read by tyro."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tyro
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
+
+from semore_gym.config import EnvConfig, TrainConfig
+from semore_gym.runs.folder import RunFolder, newest_run
+
+A = TypeVar("A", bound=EnvConfig)
+P = TypeVar("P", bound="PolicyArguments")
+REGISTRY = ConstructorRegistry()
+
+
+@dataclass(frozen=True)
+class TrainArguments(TrainConfig):
+    """Train an agent; everything is kept in a run folder."""
+
+    run_dir: Path | None = None
+    """Folder of the new run; None is the first free one of runs/<env>-<algo>-seed<seed>-<n>."""
+    resume: Path | None = None
+    """A run folder to go on with, from its newest checkpoint; without a value, the newest run in runs/."""
+
+    def config(self) -> TrainConfig:
+        """What of this belongs to the run."""
+        return TrainConfig(**{item.name: getattr(self, item.name) for item in fields(TrainConfig)})
+
+
+@dataclass(frozen=True)
+class PolicyArguments(EnvConfig):
+    """Which policy drives where."""
+
+    policy: str = "scripted"
+    """A run folder, a model.zip, or one of scripted, random, do-nothing, full-throttle."""
+    algo: str = "semore"
+    """Algorithm of a model.zip that lies in no run folder."""
+    device: str = "auto"
+    """Where the networks live: auto, cpu or cuda."""
+
+
+@dataclass(frozen=True)
+class EvaluateArguments(PolicyArguments):
+    """Drive episodes without learning and print the metrics."""
+
+    policy: tyro.conf.Positional[str] = "scripted"
+    """A run folder, a model.zip, or one of scripted, random, do-nothing, full-throttle."""
+    episodes: int = 20
+    """Episodes to drive."""
+    seed: int = 1
+    """Seed of the episodes; every policy drives the same ones."""
+    n_envs: int = 1
+    """Environments that run at the same time, each in a process of its own when more than one."""
+    csv: Path | None = None
+    """Where the table of episodes goes; None is beside the run, or in runs/."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, low in (("episodes", 1), ("seed", 0), ("n_envs", 1)):
+            self._check_at_least(name, low)
+
+
+@dataclass(frozen=True)
+class WatchArguments(PolicyArguments):
+    """Watch a policy drive: in a window where there is a screen, in a video elsewhere."""
+
+    seed: int = 0
+    """Seed of the episode."""
+    video: Path | None = None
+    """Write this mp4 file instead of opening a window."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_at_least("seed", 0)
+
+
+@dataclass(frozen=True)
+class DoctorArguments:
+    """Say in plain words what works on this machine; the exit code is 0 if training does."""
+
+
+def parse_train(argv: Sequence[str]) -> TrainArguments:
+    """Read the arguments of `semore train`; with --resume, the rest comes from the run's folder.
+
+    Raises:
+        ValueError: If the folder is no run, or an argument says something else than its config.
+    """
+    args = _named_resume(list(argv))
+    if "--resume" not in args:
+        return _parse("semore train", TrainArguments, TrainArguments(), args)
+    path = Path(args[args.index("--resume") + 1])
+    stored = TrainArguments(**asdict(RunFolder(path).config), resume=path)
+    given = _parse("semore train", TrainArguments, stored, args)
+    conflicts = [
+        f"{item.name} is {getattr(stored, item.name)!r} there and {getattr(given, item.name)!r} here"
+        for item in fields(TrainArguments)
+        if getattr(stored, item.name) != getattr(given, item.name)
+    ]
+    if conflicts:
+        raise ValueError(f"{path} is resumed with its own config, but {'; '.join(conflicts)}")
+    return given
+
+
+def parse_policy(prog: str, kind: type[P], argv: Sequence[str]) -> P:
+    """Read arguments that name a policy; the environment of a trained one is what it was trained in."""
+    first = _parse(prog, kind, kind(), argv)
+    run = RunFolder.containing(Path(first.policy))
+    if run is None:
+        return first
+    known = {item.name: getattr(run.config, item.name) for item in fields(EnvConfig)}
+    return _parse(prog, kind, kind(**known, algo=run.config.algo), argv)
+
+
+def parse_doctor(argv: Sequence[str]) -> DoctorArguments:
+    """Read the arguments of `semore doctor`: there are none but --help."""
+    return tyro.cli(DoctorArguments, prog="semore doctor", args=argv)
+
+
+def _parse(prog: str, kind: type[A], default: A, argv: Sequence[str]) -> A:
+    return tyro.cli(kind, prog=prog, default=default, args=_joined(argv), registry=REGISTRY)
+
+
+def _named_resume(args: list[str]) -> list[str]:
+    """Give a --resume that has no value the newest run, and take --resume=RUN apart."""
+    args = [part for arg in args for part in (arg.split("=", 1) if arg.startswith("--resume=") else [arg])]
+    if "--resume" in args:
+        after = args.index("--resume") + 1
+        if after == len(args) or args[after].startswith("--"):
+            args.insert(after, str(newest_run()))
+    return args
+
+
+def _joined(argv: Sequence[str]) -> list[str]:
+    """Collect the values of an option that is given several times: by default the last would win silently."""
+    groups: dict[str, list[str]] = {"": []}
+    name = ""
+    for arg in argv:
+        if arg.startswith("--"):
+            name, equals, value = arg.partition("=")
+            name = name.replace("_", "-")
+            groups.setdefault(name, []).extend([value] if equals else [])
+        else:
+            groups[name].append(arg)
+    return [arg for name, values in groups.items() for arg in ([name] if name else []) + values]
+
+
+@REGISTRY.primitive_rule
+def _options(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[dict[str, Any]] | None:
+    """Read a dictionary from KEY=VALUE words."""
+    if info.type_origin is not dict:
+        return None
+    return PrimitiveConstructorSpec(
+        nargs="*",
+        metavar="KEY=VALUE ...",
+        instance_from_str=lambda words: dict(_option(word) for word in words),
+        is_instance=lambda value: isinstance(value, dict),
+        str_from_instance=lambda value: [f"{key}={json.dumps(item)}" for key, item in value.items()],
+    )
+
+
+def _option(word: str) -> tuple[str, Any]:
+    """Split a KEY=VALUE word; the value is JSON where it can be read so, and text elsewhere."""
+    key, equals, value = word.partition("=")
+    if not key or not equals:
+        raise ValueError(f"expected KEY=VALUE, got {word!r}")
+    try:
+        return key, json.loads(value)
+    except json.JSONDecodeError:
+        return key, value

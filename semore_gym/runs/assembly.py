@@ -1,0 +1,180 @@
+"""From a config to environments and a model."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import signal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.noise import OrnsteinUhlenbeckActionNoise
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
+
+from semore_gym.config import EnvConfig, TrainConfig, check_names
+from semore_gym.make_env import make_env
+from semore_gym.policies import ALGORITHMS, VisualSAC, make_algorithm
+from semore_gym.scenarios import SCENARIOS
+
+ENV_OPTIONS = ["backend", "reward", "walker_hit_ends", "segmentation", "depth"]
+SET_BY_FIELD = {"policy", "env", "seed", "device", "verbose", "tensorboard_log", "_init_setup_model"}
+
+
+def build_env(
+    config: EnvConfig, *, masks: str | None = None, render_mode: str | None = None
+) -> gym.Env[Any, Any]:
+    """Make the environment that a config describes, as the agent sees it.
+
+    Args:
+        config: Which environment.
+        masks: Replaces the config's `masks`; "none" where nothing is learnt.
+        render_mode: As in `gymnasium.make`.
+
+    Raises:
+        ValueError: If an option is unknown or out of its range.
+    """
+    if config.env not in (ids := [f"SemoreCarla-{name}-v0" for name in SCENARIOS]):
+        raise ValueError(f"unknown env {config.env!r}; known: {', '.join(ids)}")
+    check_names("env_options", config.env_options, ENV_OPTIONS)
+    return make_env(
+        config.env,
+        masks=masks or config.masks,
+        frames=config.frames,
+        every=config.mask_every,
+        image_size=config.image_size,
+        frame_skip=config.frame_skip,
+        weather=config.weather,
+        max_ticks=config.max_ticks,
+        scenario_options=config.scenario_options,
+        render_mode=render_mode,
+        **config.env_options,
+    )
+
+
+def build_vec_env(config: EnvConfig, n_envs: int, *, masks: str | None = None) -> VecEnv:
+    """Make `n_envs` environments: one in this process, several in a process each."""
+    if n_envs == 1:
+        return DummyVecEnv([partial(_monitored, config, masks)])
+    build_env(config, masks=masks).close()  # a wrong option is an error here, not in another process
+    return SubprocVecEnv([partial(_worker, config, masks)] * n_envs)
+
+
+def build_model(config: TrainConfig, env: VecEnv) -> VisualSAC:
+    """Make the untrained model of a config.
+
+    Raises:
+        ValueError: If the algorithm or one of its options is unknown or of another type.
+    """
+    check_algo_options(config)
+    check_device(config.device)
+    # one update per agent step, also where several environments step at once
+    options: dict[str, Any] = {"gradient_steps": config.n_envs, **config.algo_options}
+    if config.exploration_noise:
+        options["action_noise"] = throttle_noise(config.exploration_noise)
+    return make_algorithm(
+        config.algo, env, preset=config.preset, seed=config.seed, device=config.device, **options
+    )
+
+
+def throttle_noise(std: float) -> OrnsteinUhlenbeckActionNoise:
+    """Noise on the throttle that lasts for some steps (Lillicrap 2016), none on the steering.
+
+    Independent noise brakes away what it gains: a random driver hardly moves, is stuck after two seconds, and
+    the agent learns to stand still.
+
+    Args:
+        std: Its standard deviation in the long run.
+    """
+    theta = 0.15
+    sigma = std * math.sqrt(2 * theta - theta**2)
+    return OrnsteinUhlenbeckActionNoise(np.zeros(2), np.array([0.0, sigma]), theta, dt=1.0)
+
+
+def load_model(path: Path, algo: str, env: VecEnv | None = None, device: str = "auto") -> VisualSAC:
+    """Load a saved model.
+
+    A model file holds python objects: load none that you do not trust.
+
+    Args:
+        path: What `model.save` wrote.
+        algo: Name of the algorithm that wrote it.
+        env: To train on; None where it only acts.
+        device: Where the networks go.
+
+    Raises:
+        ValueError: If the algorithm or the device is unknown.
+    """
+    check_device(device)
+    model: VisualSAC = ALGORITHMS.load(algo).load(path, env, device=device)
+    return model
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that this machine lacks: SB3 would quietly take the CPU.
+
+    Raises:
+        ValueError: If the device is not auto and torch cannot use it.
+    """
+    if device == "auto":
+        return
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error
+
+
+def check_algo_options(config: TrainConfig) -> None:
+    """Compare `config.algo_options` with the keywords that the algorithm's constructor takes.
+
+    Raises:
+        ValueError: If one is unknown, has a field of its own, or a number was wanted and not given.
+    """
+    fields = sorted(SET_BY_FIELD & set(config.algo_options))
+    if fields:
+        raise ValueError(f"algo_options must not hold {fields}: these are set elsewhere")
+    known = keywords(ALGORITHMS.load(config.algo))
+    check_names(f"options of {config.algo}", config.algo_options, sorted(known))
+    for name, value in config.algo_options.items():
+        default = known[name]
+        if isinstance(default, (int, float)) and isinstance(value, str) and name != "learning_rate":
+            raise ValueError(f"option {name} of {config.algo} must be like {default!r}, got {value!r}")
+
+
+def keywords(algorithm: type) -> dict[str, Any]:
+    """Names and defaults of what a constructor takes, following **kwargs up to its base classes.
+
+    The names that a config has fields for are left out.
+    """
+    found: dict[str, Any] = {}
+    for base in algorithm.__mro__:
+        if "__init__" not in vars(base):
+            continue
+        parameters = inspect.signature(vars(base)["__init__"]).parameters.values()
+        for parameter in parameters:
+            if parameter.kind is not parameter.VAR_KEYWORD and parameter.name != "self":
+                found.setdefault(parameter.name, parameter.default)
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    return {name: default for name, default in found.items() if name not in SET_BY_FIELD}
+
+
+def set_threads(threads: int | None) -> int:
+    """Tell torch how many CPU threads to compute with; None leaves its choice. Returns the number."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return torch.get_num_threads()
+
+
+def _monitored(config: EnvConfig, masks: str | None) -> gym.Env[Any, Any]:
+    return Monitor(build_env(config, masks=masks))
+
+
+def _worker(config: EnvConfig, masks: str | None) -> gym.Env[Any, Any]:
+    """Ctrl-C reaches every process of the terminal: the main one answers it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return _monitored(config, masks)

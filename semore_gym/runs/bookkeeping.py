@@ -1,0 +1,166 @@
+"""What happens beside the learning: episode rows, evaluations, checkpoints, a clean stop."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import gymnasium as gym
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.type_aliases import TrainFreq
+
+from semore_gym.config import TrainConfig
+from semore_gym.evaluation import Evaluation, evaluate
+from semore_gym.policies import VisualSAC
+from semore_gym.runs.checkpoint import Position, save_checkpoint
+from semore_gym.runs.folder import RunFolder
+from semore_gym.runs.random_state import preserved, restore_random_state
+
+Listener = Callable[[Evaluation, int], None]
+
+
+class Bookkeeper(BaseCallback):
+    """Keeps a run's folder while SB3's `learn` runs.
+
+    Everything is done in `on_rollout_start`, which SB3 calls after the update that follows an agent step and
+    before the next action: there the step is in the replay buffer and the update done. With one environment
+    it waits for an episode's end, so that the environment is at a reset, which can be redone.
+
+    Args:
+        run: Where everything is written.
+        evaluation_env: Its own environment, so that evaluations leave the training's alone.
+        start: Where a resumed training goes on; None at the beginning.
+        on_evaluation: Called with each evaluation and the agent steps done.
+    """
+
+    model: VisualSAC
+
+    def __init__(
+        self,
+        run: RunFolder,
+        evaluation_env: gym.Env[Any, Any],
+        start: Position | None,
+        on_evaluation: Listener,
+    ) -> None:
+        super().__init__()
+        self.run = run
+        self.config: TrainConfig = run.config
+        self.stop_asked = False
+        self.stopped = False
+        self._evaluation_env = evaluation_env
+        self._start = start
+        self._on_evaluation = on_evaluation
+        self._evaluate_at = start.evaluate_at if start else 0
+        self._checkpoint_at = start.checkpoint_at if start else 0
+        self._episodes = list(start.episodes) if start else [0] * run.config.n_envs
+        self._at_reset = True
+        self._tables: dict[str, list[dict[str, Any]]] = {
+            name: [row for row in run.rows(name) if start and int(row["agent_steps"]) <= start.agent_steps]
+            for name in ("episodes", "evaluations")
+        }
+
+    @property
+    def exact(self) -> bool:
+        """Whether checkpoints wait for an episode's end and continue bit-equal on the CPU."""
+        frequency = self.model.train_freq
+        assert isinstance(frequency, TrainFreq)
+        return self.config.n_envs == 1 and frequency.frequency == 1
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether the newest evaluation is of the agent as it is."""
+        rows = self._tables["evaluations"]
+        return bool(rows) and int(rows[-1]["agent_steps"]) == self.model.num_timesteps
+
+    def evaluate(self) -> None:
+        """Evaluate the agent as it is, without touching the training's random states."""
+        steps = self.model.num_timesteps
+        with preserved():
+            result = evaluate(
+                self.model,
+                self._evaluation_env,
+                episodes=self.config.evaluation_episodes,
+                seed=self.config.evaluation_seed,
+            )
+        row: dict[str, Any] = {"agent_steps": steps, "simulator_ticks": steps * self.config.frame_skip}
+        for name, metric in result.metrics().items():
+            row |= {
+                name: metric.mean,
+                f"{name}_std": metric.std,
+                f"{name}_low": metric.mean_low,
+                f"{name}_high": metric.mean_high,
+            }
+        self._add_row("evaluations", row)
+        self._evaluate_at = (steps // self.config.evaluate_every + 1) * self.config.evaluate_every
+        self._on_evaluation(result, steps)
+
+    def save(self) -> None:
+        """Write a checkpoint of the training as it is."""
+        steps = self.model.num_timesteps
+        self._checkpoint_at = (steps // self.config.checkpoint_every + 1) * self.config.checkpoint_every
+        position = Position.of(
+            self.model,
+            episodes=tuple(self._episodes),
+            evaluate_at=self._evaluate_at,
+            checkpoint_at=self._checkpoint_at,
+            exact=self.exact and self._at_reset,
+        )
+        save_checkpoint(self.run, self.model, position)
+
+    def _on_training_start(self) -> None:
+        if self._start is not None:  # the environments have been reset: nothing draws before the first action
+            restore_random_state(self._start.random)
+            self.model.action_space.np_random.bit_generator.state = self._start.action_space
+
+    def _on_rollout_start(self) -> None:
+        if self._at_reset or not self.exact:
+            if self.model.num_timesteps >= self._evaluate_at:
+                self.evaluate()
+            if self.model.num_timesteps >= self._checkpoint_at:
+                self.save()
+        if self.stop_asked:
+            self.save()
+            self.stopped = True
+
+    def _on_step(self) -> bool:
+        dones = self.locals["dones"]
+        self._at_reset = bool(dones.all())
+        for index, done in enumerate(dones):
+            if done:
+                self._add_episode(index, self.locals["infos"][index])
+        return not self.stopped
+
+    def _add_episode(self, index: int, info: dict[str, Any]) -> None:
+        row = {
+            "agent_steps": self.num_timesteps,
+            "environment": index,
+            "episode": self._episodes[index],
+            "episode_reward": info["episode"]["r"],
+            "episode_steps": info["episode"]["l"],
+            "end_reason": info.get("end_reason", ""),
+        }
+        self._add_row("episodes", row)
+        self._episodes[index] += 1
+
+    def _add_row(self, table: str, row: dict[str, Any]) -> None:
+        self._tables[table].append(row)
+        self.run.write_rows(table, self._tables[table])
+
+
+@contextmanager
+def stops_cleanly(bookkeeper: Bookkeeper) -> Iterator[None]:
+    """Let the first Ctrl-C, or SIGTERM, save and stop; the second interrupts at once."""
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        bookkeeper.stop_asked = True
+        signal.signal(number, signal.default_int_handler)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

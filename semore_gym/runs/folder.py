@@ -1,0 +1,130 @@
+"""The folder of one training run."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from semore_gym.config import TrainConfig
+from semore_gym.runs.atomic import UNFINISHED, write_text
+
+
+class RunFolder:
+    """A training run on the disk.
+
+    It holds config.json, episodes.csv (one row per training episode), evaluations.csv (one row per
+    evaluation), checkpoints/, replay/ (the frames that the checkpoints share), tensorboard/, videos/ and
+    learning_curve.png. Every file is written under another name and then moved, so none is ever half there.
+
+    Args:
+        path: A folder that `create` has made.
+
+    Raises:
+        ValueError: If the folder holds no run.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        config = path / "config.json"
+        if not config.is_file():
+            raise ValueError(f"{path} is no run folder: it has no config.json")
+        try:
+            self.config = TrainConfig.from_json(config.read_text())
+        except ValueError as error:
+            raise ValueError(f"{config} cannot be used: {error}") from error
+        self.replay = path / "replay"
+        self.tensorboard = path / "tensorboard"
+        self.curve = path / "learning_curve.png"
+
+    @classmethod
+    def create(cls, config: TrainConfig, path: Path | None = None) -> RunFolder:
+        """Make the folder of a new run.
+
+        Args:
+            config: Written into it.
+            path: Where; None is the first free one of runs/<env>-<algo>-seed<seed>-<n>.
+
+        Raises:
+            ValueError: If `path` exists and is not an empty folder.
+        """
+        path = path or _free_name(config)
+        refuse_used(path)
+        path.mkdir(parents=True, exist_ok=True)
+        for name in ("checkpoints", "videos"):
+            (path / name).mkdir()
+        write_text(path / "config.json", config.to_json())
+        return cls(path)
+
+    @classmethod
+    def containing(cls, path: Path) -> RunFolder | None:
+        """The run that `path` is or lies in, None if there is none."""
+        for folder in (path, *path.absolute().parents):
+            if (folder / "config.json").is_file() and (folder / "checkpoints").is_dir():
+                return cls(folder)
+        return None
+
+    def checkpoint(self, agent_steps: int) -> Path:
+        """Where the checkpoint of the agent after so many steps belongs."""
+        return self.path / "checkpoints" / f"step-{agent_steps:09d}"
+
+    def checkpoints(self) -> list[Path]:
+        """Whole checkpoints, the oldest first."""
+        found = self.checkpoint(0).parent.glob("step-*")
+        return sorted(path for path in found if path.suffix != UNFINISHED)
+
+    def newest_checkpoint(self) -> Path | None:
+        """The whole checkpoint that has the most agent steps."""
+        return next(reversed(self.checkpoints()), None)
+
+    def video(self, agent_steps: int) -> Path:
+        """Where the video of the agent after so many steps belongs."""
+        return self.path / "videos" / f"step-{agent_steps:09d}.mp4"
+
+    def rows(self, name: str) -> list[dict[str, str]]:
+        """Read the rows of a table, "episodes" or "evaluations"; none where there is no file yet."""
+        path = self.path / f"{name}.csv"
+        if not path.is_file():
+            return []
+        with path.open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    def write_rows(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write a table whole."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.path / f"{name}.csv", text.getvalue())
+
+
+def refuse_used(path: Path) -> None:
+    """Let a new run go only where nothing is.
+
+    Raises:
+        ValueError: If `path` exists and is not an empty folder.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ValueError(f"{path} exists already: resume it or choose another run folder")
+
+
+def newest_run(root: Path = Path("runs")) -> Path:
+    """The run that was started last.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    runs = [config.parent for config in root.glob("*/config.json")]
+    if not runs:
+        raise ValueError(f"no run in {root.absolute()}: nothing to resume")
+    return max(runs, key=lambda run: (run / "config.json").stat().st_mtime)
+
+
+def _free_name(config: TrainConfig) -> Path:
+    number = 1
+    stem = f"{config.env.replace('/', '-')}-{config.algo}-seed{config.seed}"
+    while (path := Path("runs") / f"{stem}-{number}").exists():
+        number += 1
+    return path

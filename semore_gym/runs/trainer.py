@@ -1,0 +1,178 @@
+"""Training runs from a config: start, stop, go on."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+from stable_baselines3.common.callbacks import CallbackList
+from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
+from stable_baselines3.common.vec_env import VecEnv
+from torch.utils.tensorboard import SummaryWriter
+
+from semore_gym.config import TrainConfig
+from semore_gym.evaluation import Evaluation, plot_learning_curve, record_episode
+from semore_gym.policies import VisualSAC
+from semore_gym.runs.assembly import build_env, build_model, build_vec_env, load_model, set_threads
+from semore_gym.runs.bookkeeping import Bookkeeper, stops_cleanly
+from semore_gym.runs.checkpoint import Position, load_checkpoint
+from semore_gym.runs.folder import RunFolder, refuse_used
+from semore_gym.runs.progress import ProgressBar, evaluation_line
+
+logger = logging.getLogger(__name__)
+
+
+class Trainer:
+    """A training run: a context that `Trainer.new` or `Trainer.resume` makes, in which `train` does it.
+
+    Example:
+        >>> from semore_gym.config import TrainConfig
+        >>> config = TrainConfig(image_size=32, preset="light", steps=100_000)
+        >>> with Trainer.new(config) as trainer:  # doctest: +SKIP
+        ...     trainer.train()
+    """
+
+    def __init__(
+        self, run: RunFolder, env: VecEnv, model: VisualSAC, start: Position | None, console: Console | None
+    ) -> None:
+        self.run = run
+        self.model = model
+        self.console = console or Console()
+        self._env = env
+        self._start = start
+
+    @classmethod
+    def new(cls, config: TrainConfig, path: Path | None = None, console: Console | None = None) -> Trainer:
+        """Set up a run in a new folder.
+
+        Args:
+            config: What to train.
+            path: The new folder; None is the first free one of runs/<env>-<algo>-seed<seed>-<n>.
+            console: Where progress is shown; None is the terminal.
+
+        Raises:
+            ValueError: If the config names something unknown or the folder is in use.
+        """
+        if path is not None:
+            refuse_used(path)  # before the environments and the networks are made
+        set_threads(config.threads)
+        env = build_vec_env(config, config.n_envs)
+        try:
+            model = build_model(config, env)
+            return cls(RunFolder.create(config, path), env, model, None, console)
+        except BaseException:
+            env.close()
+            raise
+
+    @classmethod
+    def resume(cls, path: Path, console: Console | None = None) -> Trainer:
+        """Set up a run as it was at its newest checkpoint, or at its beginning where it has none.
+
+        With one environment, on the CPU, the same machine and as many threads, what follows is bit for bit
+        what would have followed. With several, or after a stop in the middle of an episode, the episodes
+        that were running begin again.
+
+        Args:
+            path: The run's folder.
+            console: Where progress is shown; None is the terminal.
+
+        Raises:
+            ValueError: If the folder holds no run.
+        """
+        run = RunFolder(path)
+        config = run.config
+        threads = set_threads(config.threads)
+        newest = run.newest_checkpoint()
+        env = build_vec_env(config, config.n_envs)
+        try:
+            if newest is None:
+                return cls(run, env, build_model(config, env), None, console)
+            model = load_model(newest / "model.zip", config.algo, env, config.device)
+            start = load_checkpoint(run, newest, model)
+        except BaseException:
+            env.close()
+            raise
+        _warn(start, threads)
+        env.seed(config.seed)
+        env.set_options([{"episode": episode} for episode in start.episodes])
+        return cls(run, env, model, start, console)
+
+    @property
+    def agent_steps(self) -> int:
+        """Done so far."""
+        return self.model.num_timesteps
+
+    def train(self) -> bool:
+        """Train to the end of the budget, evaluate, draw the learning curve and a video.
+
+        Ctrl-C or SIGTERM ends it earlier, with a checkpoint.
+
+        Returns:
+            Whether the end was reached.
+        """
+        config = self.run.config
+        done = self.agent_steps
+        evaluation_env = build_env(config, masks="none")
+        bookkeeper = Bookkeeper(self.run, evaluation_env, self._start, self._say_evaluation)
+        self.model.set_logger(Logger(None, [TensorBoardLog(self.run.tensorboard, done)]))
+        try:
+            with stops_cleanly(bookkeeper):
+                self.model.learn(
+                    config.steps - done,
+                    CallbackList([bookkeeper, ProgressBar(self.console, config.steps)]),
+                    reset_num_timesteps=self._start is None,
+                )
+            if bookkeeper.stopped:
+                return False
+            self._finish(bookkeeper)
+            return True
+        finally:
+            evaluation_env.close()
+            self.model.logger.close()
+
+    def __enter__(self) -> Trainer:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._env.close()
+
+    def _finish(self, bookkeeper: Bookkeeper) -> None:
+        bookkeeper.save()
+        if not bookkeeper.evaluated:
+            bookkeeper.evaluate()
+        plot_learning_curve(self.run.rows("evaluations"), self.run.curve)
+        # a mask beside every picture, however seldom the training has one
+        env = build_env(replace(self.run.config, mask_every=1), render_mode="rgb_array")
+        try:
+            record_episode(self.model, env, self.run.video(self.model.num_timesteps), seed=0)
+        finally:
+            env.close()
+
+    def _say_evaluation(self, result: Evaluation, agent_steps: int) -> None:
+        self.console.print(evaluation_line(result, agent_steps))
+
+
+class TensorBoardLog(TensorBoardOutputFormat):
+    """TensorBoard's log, from which what came after a checkpoint is taken back when a run goes on.
+
+    Args:
+        folder: Where the event files are.
+        start: Agent steps that the log goes on from.
+    """
+
+    def __init__(self, folder: Path, start: int) -> None:
+        self.writer = SummaryWriter(str(folder), purge_step=start + 1)
+        self._is_closed = False
+
+
+def _warn(start: Position, threads: int) -> None:
+    if not start.exact:
+        logger.warning("the checkpoint was not taken at an episode's end: running episodes begin again")
+    if threads != start.threads:
+        logger.warning(
+            "torch computes with %d threads, before with %d: the last bits of the results will differ",
+            threads,
+            start.threads,
+        )
