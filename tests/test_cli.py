@@ -1,0 +1,158 @@
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import semore_gym
+from semore_gym.cli import main
+from semore_gym.runs.doctor import findings
+
+SMALL = ["--image-size", "32", "--max-ticks", "40"]
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    """An agent that has learnt nothing."""
+    path = tmp_path_factory.mktemp("runs") / "run"
+    evaluation = ["--evaluation-episodes", "1", "--checkpoint-every", "5"]
+    assert (
+        main(["train", *SMALL, "--preset", "light", "--steps", "12", *evaluation, "--run-dir", str(path)])
+        == 0
+    )
+    return path
+
+
+def exit_code(arguments: list[str]) -> int:
+    try:
+        return main(arguments)
+    except SystemExit as end:
+        return int(end.code or 0)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("program", [["-m", "semore_gym"], ["-c", "from semore_gym.cli import main; main()"]])
+def test_the_program_starts(program):
+    done = subprocess.run([sys.executable, *program, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"semore-gym {semore_gym.__version__}\n"
+
+
+def test_a_mistake_ends_the_program_with_code_2_and_no_traceback():
+    command = [sys.executable, "-m", "semore_gym", "train", "--algo", "ppo"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "unknown algorithm 'ppo'; known: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_names_every_command(capsys):
+    assert main(["--help"]) == 0
+    said = capsys.readouterr().out
+    assert all(f"\n  {command} " in said for command in ("train", "evaluate", "watch", "doctor"))
+    assert main([]) == 2
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "watch", "doctor"])
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    assert end.value.code == 0
+    assert f"usage: semore {command}" in capsys.readouterr().out
+
+
+def test_help_tells_units(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    said = capsys.readouterr().out
+    assert "[px]" in said
+    assert "[agent steps]" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fly"], "unknown command 'fly'; known: train"),
+        (["train", "--env", "Pong"], "unknown env 'Pong'; known: SemoreCarla-"),
+        (["train", "--masks", "sam"], "unknown masks 'sam'; known: none, oracle"),
+        (["train", "--weather", "snow"], "unknown weather 'snow'; known: clear_noon"),
+        (["train", "--image-size", "7"], "image_size must be an integer from 32 to 512, got 7"),
+        (["train", "--steps", "0"], "steps must be at least 1, got 0"),
+        (["train", "--scenario-options", "cars=3"], "unknown scenario_options"),
+        (["train", "--env-options", "colour=red"], "unknown env_options: colour; known: backend"),
+        (["train", "--algo-options", "gama=0.9"], "unknown options of semore: gama; known: action_noise"),
+        (["train", "--algo-options", "seed=3"], "algo_options must not hold ['seed']"),
+        (["train", "--algo-options", "gamma=high"], "option gamma of semore must be like 0.99, got 'high'"),
+        (["train", "--device", "abacus"], "device 'abacus' cannot be used"),
+        (["train", "--resume", "nowhere"], "nowhere is no run folder"),
+        (["train", "--run-dir", "."], "exists already"),
+        (["evaluate", "nobody"], "no policy 'nobody': expected a run folder"),
+        (["evaluate", "notes.zip"], "notes.zip"),
+        (["evaluate", "--episodes", "0"], "episodes must be at least 1, got 0"),
+        (["watch", "--policy", "nobody"], "no policy 'nobody'"),
+    ],
+)
+def test_mistakes_are_told_plainly(arguments, message, capsys, tmp_path):
+    (tmp_path / "notes.zip").write_text("x")
+    small = SMALL[2:] if "--image-size" in arguments else SMALL
+    assert exit_code([*arguments, *small]) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.zip"]
+
+
+def test_evaluate_prints_and_writes_the_metrics(capsys):
+    assert main(["evaluate", "scripted", *SMALL, "--episodes", "3", "--csv", "out/one.csv"]) == 0
+    said = capsys.readouterr().out
+    assert "distance" in said
+    assert "3 episodes written to out/one.csv" in said
+    written = rows(Path("out/one.csv"))
+    assert [row["episode"] for row in written] == ["0", "1", "2"]
+    assert all(float(row["distance"]) > 0 for row in written)
+
+
+def test_evaluate_gives_the_same_on_several_environments():
+    for n_envs in "12":
+        policy = ["evaluate", "full-throttle", *SMALL, "--episodes", "3", "--n-envs", n_envs]
+        assert main([*policy, "--csv", f"{n_envs}.csv"]) == 0
+    assert rows(Path("1.csv")) == rows(Path("2.csv"))
+
+
+@pytest.mark.parametrize("part", ["", "checkpoints/step-000000012", "checkpoints/step-000000012/model.zip"])
+def test_evaluate_takes_a_run_a_checkpoint_or_a_model(run, part, capsys):
+    assert main(["evaluate", str(run / part), "--episodes", "1", "--csv", "out.csv"]) == 0
+    assert int(rows(Path("out.csv"))[0]["ticks"]) <= 40  # the run's environment
+    capsys.readouterr()
+
+
+def test_evaluate_refuses_other_observations_than_the_trained_ones(run, capsys):
+    assert main(["evaluate", str(run), "--image-size", "48", "--episodes", "1"]) == 2
+    assert "was trained on other observations" in capsys.readouterr().err
+
+
+def test_watch_writes_a_video_where_it_is_told(run, capsys):
+    assert main(["watch", "--policy", str(run), "--video", "videos/drive.mp4"]) == 0
+    assert Path("videos/drive.mp4").stat().st_size > 1000
+    assert "video written to videos/drive.mp4" in capsys.readouterr().out
+
+
+def test_the_doctor_finds_the_simulator_working(monkeypatch, capsys):
+    monkeypatch.delenv("SEMORE_CARLA", raising=False)
+    assert main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    assert "the embedded simulator drives and draws 128x128 frames" in said
+    assert "broken" not in said
+
+
+def test_the_doctor_says_that_carla_is_not_supported(monkeypatch):
+    monkeypatch.setenv("SEMORE_CARLA", "127.0.0.1:2000")
+    found = {finding.state: finding.text for finding in findings()}
+    assert "SEMORE_CARLA=127.0.0.1:2000" in found["broken"]

@@ -1,0 +1,58 @@
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+from semore_gym.make_env import make_env
+from semore_gym.masks import OracleMasks
+from semore_gym.wrappers import FrameHistory, ResidualFrames, SemanticMask
+
+
+@pytest.fixture
+def id():
+    class Still(gym.Env):
+        observation_space = spaces.Box(0, 255, (40, 40, 3), np.uint8)
+        action_space = spaces.Discrete(2)
+
+        def __init__(self, tag=14):
+            self.tag = tag
+
+        def reset(self, *, seed=None, options=None):
+            super().reset(seed=seed)
+            return np.full((40, 40, 3), 7, np.uint8), {}
+
+        def segmentation(self):
+            return np.full((40, 40), self.tag, np.uint8)
+
+    gym.register("Still-v0", Still)
+    yield "Still-v0"
+    del gym.registry["Still-v0"]
+
+
+def test_puts_history_residuals_and_masks_together(id):
+    env = make_env(id)
+    assert type(env) is SemanticMask
+    assert type(env.env) is ResidualFrames
+    assert type(env.env.env) is FrameHistory
+    assert set(env.observation_space) == {"frames", "residual", "mask"}
+    assert (env.reset(seed=0)[0]["mask"] == 255).all()
+
+
+def test_passes_everything_on(id):
+    env = make_env(id, masks=OracleMasks(classes=[9]), frames=4, every=3, between="hold", tag=9)
+    observation, _ = env.reset(seed=0)
+    assert observation["frames"].shape == (12, 40, 40)
+    assert (observation["mask"] == 255).all()
+    assert (env.every, env.between) == (3, "hold")
+
+
+def test_without_masks_the_space_is_the_same_and_none_takes_the_key_away(id):
+    env = make_env(id, masks="none")
+    assert env.observation_space == make_env(id).observation_space
+    assert not env.reset(seed=0)[0]["mask"].any()
+    assert set(make_env(id, masks=None).observation_space) == {"frames", "residual"}
+
+
+def test_unknown_masks_are_refused(id):
+    with pytest.raises(ValueError, match="unknown masks 'orcle'; known: none, oracle"):
+        make_env(id, masks="orcle")

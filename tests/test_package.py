@@ -1,0 +1,34 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import gymnasium as gym
+
+import semore_gym
+from semore_gym.scenarios import SCENARIOS
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_every_package_on_disk_is_in_the_wheel():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    inits = (ROOT / "semore_gym").rglob("__init__.py")
+    found = {".".join(path.parent.relative_to(ROOT).parts) for path in inits}
+    found |= {f"semore_gym.{folder}" for folder in ("wrappers", "policies")}
+    assert sorted(listed) == sorted(found)
+
+
+def test_import_is_light():
+    code = "import sys, semore_gym; print([m for m in ('torch', 'panda3d', 'carla') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_every_scenario_is_an_environment():
+    semore_gym.register_envs()  # a second time changes nothing
+    for name in SCENARIOS:
+        assert gym.spec(f"SemoreCarla-{name}-v0").kwargs == {"scenario": name}
