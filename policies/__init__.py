@@ -1,5 +1,6 @@
 """Semore and its rivals: encoders, replay buffers and algorithms on Stable-Baselines3."""
 
+from semore_gym.policies.export import export_onnx
 from semore_gym.policies.extractor import SemoreExtractor
 from semore_gym.policies.presets import ALGORITHMS, PRESETS, make_algorithm
 from semore_gym.policies.replay import FrameReplayBuffer
@@ -18,5 +19,6 @@ __all__ = [
     "SemoreSAC",
     "VisualPolicy",
     "VisualSAC",
+    "export_onnx",
     "make_algorithm",
 ]
