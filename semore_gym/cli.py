@@ -1,4 +1,4 @@
-"""The program `semore`: train, evaluate, watch, doctor."""
+"""The program `semore`: train, evaluate, watch, export and what else `HELP` lists."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ HELP = """usage: semore COMMAND [OPTIONS]
   train      train an agent; everything is kept in a run folder
   evaluate   drive episodes with a trained or a built-in policy, print and save the metrics
   watch      watch a policy drive, in a window or a video
+  export     write how a trained agent acts as an ONNX file
   doctor     say what works on this machine
 
 `semore COMMAND --help` explains a command's options; `semore --version` says which version this is."""
@@ -111,6 +112,23 @@ def _watch(argv: Sequence[str], console: Console) -> int:
     return 0
 
 
+def _export(argv: Sequence[str], console: Console) -> int:
+    from semore_gym.runs.arguments import parse_export
+
+    given = parse_export(argv)
+    try:
+        from semore_gym.envs.driving_env import ACTION_NAMES
+        from semore_gym.policies import export_onnx
+        from semore_gym.runs.driving import named_agent
+
+        agent = named_agent(given.policy, given.algo, device="cpu")
+        path = export_onnx(agent, given.path, ACTION_NAMES)
+    except (ValueError, ModuleNotFoundError) as error:
+        return _refuse(error)
+    console.print(f"{given.policy} written to {path}: {path.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
 def _doctor(argv: Sequence[str], console: Console) -> int:
     from semore_gym.runs.arguments import parse_doctor
     from semore_gym.runs.doctor import examine
@@ -123,6 +141,7 @@ COMMANDS: dict[str, Callable[[Sequence[str], Console], int]] = {
     "train": _train,
     "evaluate": _evaluate,
     "watch": _watch,
+    "export": _export,
     "doctor": _doctor,
 }
 

@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import onnxruntime
 import pytest
 
 import semore_gym
@@ -58,11 +60,11 @@ def test_a_mistake_ends_the_program_with_code_2_and_no_traceback():
 def test_help_names_every_command(capsys):
     assert main(["--help"]) == 0
     said = capsys.readouterr().out
-    assert all(f"\n  {command} " in said for command in ("train", "evaluate", "watch", "doctor"))
+    assert all(f"\n  {command} " in said for command in ("train", "evaluate", "watch", "export", "doctor"))
     assert main([]) == 2
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "watch", "doctor"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "watch", "export", "doctor"])
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as end:
         main([command, "--help"])
@@ -142,6 +144,20 @@ def test_watch_writes_a_video_where_it_is_told(run, capsys):
     assert main(["watch", "--policy", str(run), "--video", "videos/drive.mp4"]) == 0
     assert Path("videos/drive.mp4").stat().st_size > 1000
     assert "video written to videos/drive.mp4" in capsys.readouterr().out
+
+
+def test_export_writes_the_agent_of_a_run(run, capsys):
+    assert main(["export", str(run), "out/driver.onnx"]) == 0
+    assert "written to out/driver.onnx" in capsys.readouterr().out
+    session = onnxruntime.InferenceSession("out/driver.onnx")
+    told = session.get_modelmeta().custom_metadata_map
+    assert (told["algorithm"], told["action_names"]) == ("SemoreSAC", '["steer", "throttle"]')
+    assert session.run(None, {"frames": np.zeros((3, 9, 32, 32), np.uint8)})[0].shape == (3, 2)
+
+
+def test_export_needs_a_trained_agent(capsys):
+    assert main(["export", "scripted"]) == 2
+    assert "no policy 'scripted': expected a run folder or a model.zip" in capsys.readouterr().err
 
 
 def test_the_doctor_finds_the_simulator_working(monkeypatch, capsys):

@@ -24,6 +24,7 @@ from semore_gym.scenarios.base import Scenario
 
 logger = logging.getLogger(__name__)
 
+ACTION_NAMES = ("steer", "throttle")  # negative = left, negative = brake
 WARM_UP_TICKS = 5  # after spawning, braked, not counted
 
 

@@ -81,6 +81,18 @@ class WatchArguments(PolicyArguments):
 
 
 @dataclass(frozen=True)
+class ExportArguments:
+    """Write how a trained agent acts as an ONNX file, which runs where there is no torch."""
+
+    policy: tyro.conf.Positional[str]
+    """A run folder, a checkpoint or a model.zip."""
+    path: tyro.conf.Positional[Path] = Path("driver.onnx")
+    """Where the file goes."""
+    algo: str = "semore"
+    """Algorithm of a model.zip that lies in no run folder."""
+
+
+@dataclass(frozen=True)
 class DoctorArguments:
     """Say in plain words what works on this machine; the exit code is 0 if training does."""
 
@@ -115,6 +127,11 @@ def parse_policy(prog: str, kind: type[P], argv: Sequence[str]) -> P:
         return first
     known = {item.name: getattr(run.config, item.name) for item in fields(EnvConfig)}
     return _parse(prog, kind, kind(**known, algo=run.config.algo), argv)
+
+
+def parse_export(argv: Sequence[str]) -> ExportArguments:
+    """Read the arguments of `semore export`."""
+    return tyro.cli(ExportArguments, prog="semore export", args=argv)
 
 
 def parse_doctor(argv: Sequence[str]) -> DoctorArguments:

@@ -22,6 +22,7 @@ from semore_gym.evaluation import (
     table,
 )
 from semore_gym.evaluation.tally import Policy
+from semore_gym.policies import VisualSAC
 from semore_gym.runs.assembly import build_env, build_vec_env, load_model
 from semore_gym.runs.folder import RunFolder
 
@@ -49,14 +50,28 @@ def named_policy(
         return RandomPolicy(env.action_space, seed)
     if name in BUILT_IN:
         return ConstantPolicy((0.0, 1.0 if name == "full-throttle" else 0.0))
-    run = RunFolder.containing(Path(name))
-    model = load_model(model_file(Path(name)), run.config.algo if run else algo, device=device)
+    model = named_agent(name, algo, device)
     if model.observation_space != env.observation_space:
         raise ValueError(
             f"{name} was trained on other observations than this environment's: "
             f"{model.observation_space} against {env.observation_space}"
         )
     return model
+
+
+def named_agent(name: str, algo: str = "semore", device: str = "auto") -> VisualSAC:
+    """Load a trained agent.
+
+    Args:
+        name: Path of a run folder, a checkpoint or a model.zip.
+        algo: Algorithm of a model that lies in no run folder.
+        device: Where networks go.
+
+    Raises:
+        ValueError: If there is no such agent.
+    """
+    run = RunFolder.containing(Path(name))
+    return load_model(model_file(Path(name)), run.config.algo if run else algo, device=device)
 
 
 def model_file(path: Path) -> Path:
@@ -71,7 +86,9 @@ def model_file(path: Path) -> Path:
         return path / "model.zip"
     if not (path / "config.json").is_file():
         known = ", ".join(BUILT_IN)
-        raise ValueError(f"no policy {str(path)!r}: expected a run folder, a model.zip or one of {known}")
+        raise ValueError(
+            f"no policy {str(path)!r}: expected a run folder or a model.zip (or, to drive, one of {known})"
+        )
     run = RunFolder(path)
     newest = run.newest_checkpoint()
     if newest is None:
