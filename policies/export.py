@@ -85,14 +85,15 @@ class ActingPath(nn.Module):
     def __init__(self, policy: VisualPolicy) -> None:
         super().__init__()
         self.encoder = copy.deepcopy(policy.critic.encoder).cpu()
-        self.actor = copy.deepcopy(policy.actor).cpu()
+        # not the actor itself: after training it holds tensors that cannot be copied
+        self.mean = copy.deepcopy(nn.Sequential(policy.actor.latent_pi, policy.actor.mu)).cpu()
         self.register_buffer("low", torch.as_tensor(policy.action_space.low))
         self.register_buffer("high", torch.as_tensor(policy.action_space.high))
 
     def forward(self, frames: Tensor) -> Tensor:
         """Return the actions (B, A) float32 for frames (B, 3k, H, W) uint8."""
-        mean, _, _ = self.actor.get_action_dist_params(self.encoder(frames))
-        return self.low + 0.5 * (torch.tanh(mean) + 1.0) * (self.high - self.low)
+        actions = torch.tanh(self.mean(self.encoder(frames)))
+        return self.low + 0.5 * (actions + 1.0) * (self.high - self.low)
 
 
 def _metadata(policy: VisualPolicy, action_names: Sequence[str] | None) -> dict[str, str]:

@@ -18,12 +18,12 @@ CASES = [*((name, {}) for name in ALGORITHMS), *(("semore", {"variant": f"m{i}"}
 
 @pytest.fixture
 def make_model(make_env, small):
-    """An agent whose actions differ much from observation to observation, in an uneven action space."""
+    """A trained agent whose actions differ much from observation to observation, in an uneven action space."""
 
     def make(name="sac", **options):
         env = make_env()
         env.action_space = spaces.Box(np.float32([-1.0, 0.0]), np.float32([3.0, 0.5]))
-        model = make_algorithm(name, env, **small, **options)
+        model = make_algorithm(name, env, **small, **options).learn(24)
         torch.manual_seed(1)
         with torch.no_grad():
             for parameter in model.actor.parameters():
