@@ -12,15 +12,24 @@ from semore_gym.make_env import make_env
 from semore_gym.scenarios import SCENARIOS
 
 __version__ = version("semore-gym")
-__all__ = ["make_env", "register_envs"]
+__all__ = ["make_env", "register_scenario"]
 
 
-def register_envs() -> None:
-    """Register one environment for each scenario; done at import, and again after adding your own."""
-    for name in SCENARIOS:
-        id = f"SemoreCarla-{name}-v0"
-        if id not in gymnasium.registry:
-            gymnasium.register(id, "semore_gym.envs.driving_env:DrivingEnv", kwargs={"scenario": name})
+def register_scenario(name: str, entry: str) -> None:
+    """Add a scenario of your own, and its environment `SemoreCarla-<name>-v0`.
+
+    Args:
+        name: The scenario's name.
+        entry: Where its class lives, `"module:Class"`.
+
+    Raises:
+        ValueError: If the name is taken by another scenario or the entry is not of that form.
+    """
+    SCENARIOS.register(name, entry)
+    id = f"SemoreCarla-{name}-v0"
+    if id not in gymnasium.registry:
+        gymnasium.register(id, "semore_gym.envs.driving_env:DrivingEnv", kwargs={"scenario": name})
 
 
-register_envs()
+for _name, _entry in SCENARIOS.items():
+    register_scenario(_name, _entry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -44,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if command is None:
         return _refuse(f"unknown command {arguments[0]!r}; known: {', '.join(COMMANDS)}")
     _log_to(Console(stderr=True))
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.append(here)  # so that my_module:name finds the user's own my_module.py
     try:
         return command(arguments[1:], console)
     except KeyboardInterrupt:

@@ -15,7 +15,8 @@ class EnvConfig:
     """Which environment, and how the agent sees it."""
 
     env: str = "SemoreCarla-HighWay-v0"
-    """Environment id: SemoreCarla-HighWay-v0, SemoreCarla-JayWalk-v0 or SemoreCarla-HighBeam-v0."""
+    """Environment id: SemoreCarla-HighWay-v0, SemoreCarla-JayWalk-v0 or SemoreCarla-HighBeam-v0;
+    my_module:SemoreCarla-Mine-v0 imports my_module first, which registers it."""
     image_size: int = 128
     """Side of the square picture that the agent sees [px], 32 to 512."""
     frames: int = 3
@@ -73,7 +74,8 @@ class TrainConfig(EnvConfig):
     """One training run, completely: the same config on the same machine gives the same agent."""
 
     algo: str = "semore"
-    """Algorithm by name, for example semore or sac."""
+    """Algorithm by name, for example semore or sac; my_module:mine imports my_module first, which
+    registers it."""
     preset: Literal["paper", "light"] = "paper"
     """Size of the networks: paper, or light for a machine without a GPU."""
     seed: int = 0

@@ -13,7 +13,9 @@ class Registry(Mapping[str, str], Generic[T]):
     """A table from a name to where its class lives, written `"module:Class"`.
 
     Iterating gives the names, indexing gives the entry string, `load` imports the class. To add to the
-    project is to add one line to a table; to add from outside is one call of `register`.
+    project is to add one line to a table; to add from outside is one call of `register`. A name may be
+    preceded by the module that registers it, `"my_module:name"`, as gymnasium has it for environments: that
+    module is imported first, also in another process.
 
     Args:
         kind: What the table holds, in the singular; error messages use it.
@@ -30,6 +32,7 @@ class Registry(Mapping[str, str], Generic[T]):
         self._entries = dict(entries)
 
     def __getitem__(self, name: str) -> str:
+        name = import_prefix(self.kind, name)
         if name not in self._entries:
             raise ValueError(f"unknown {self.kind} {name!r}; known: {', '.join(sorted(self._entries))}")
         return self._entries[name]
@@ -63,7 +66,27 @@ class Registry(Mapping[str, str], Generic[T]):
         """Import and return the class called `name`.
 
         Raises:
-            ValueError: If the name is unknown; the message lists the known ones.
+            ValueError: If the name is unknown (the message lists the known ones) or the module in front of it
+                cannot be found.
         """
         module, _, attribute = self[name].partition(":")
         return cast("type[T]", getattr(import_module(module), attribute))
+
+
+def import_prefix(kind: str, name: str) -> str:
+    """Import the module that a name begins with, if any, and return what follows it.
+
+    Args:
+        kind: What is named, for the message.
+        name: `"name"` or `"my_module:name"`.
+
+    Raises:
+        ValueError: If there is no such module.
+    """
+    module, _, alone = name.rpartition(":")
+    if module:
+        try:
+            import_module(module)
+        except ModuleNotFoundError as error:
+            raise ValueError(f"{kind} {name!r} cannot be imported: {error}") from error
+    return alone

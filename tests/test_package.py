@@ -4,7 +4,6 @@ from pathlib import Path
 
 import gymnasium as gym
 
-import semore_gym
 from semore_gym.scenarios import SCENARIOS
 
 if sys.version_info >= (3, 11):
@@ -29,6 +28,5 @@ def test_import_is_light():
 
 
 def test_every_scenario_is_an_environment():
-    semore_gym.register_envs()  # a second time changes nothing
     for name in SCENARIOS:
         assert gym.spec(f"SemoreCarla-{name}-v0").kwargs == {"scenario": name}

@@ -19,6 +19,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 from semore_gym.config import EnvConfig, TrainConfig, check_names
 from semore_gym.make_env import make_env
 from semore_gym.policies import ALGORITHMS, VisualSAC, make_algorithm
+from semore_gym.registry import import_prefix
 from semore_gym.scenarios import SCENARIOS
 
 ENV_OPTIONS = ["backend", "reward", "walker_hit_ends", "segmentation", "depth"]
@@ -38,7 +39,7 @@ def build_env(
     Raises:
         ValueError: If an option is unknown or out of its range.
     """
-    if config.env not in (ids := [f"SemoreCarla-{name}-v0" for name in SCENARIOS]):
+    if import_prefix("env", config.env) not in (ids := [f"SemoreCarla-{name}-v0" for name in SCENARIOS]):
         raise ValueError(f"unknown env {config.env!r}; known: {', '.join(ids)}")
     check_names("env_options", config.env_options, ENV_OPTIONS)
     return make_env(

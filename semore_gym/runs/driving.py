@@ -153,9 +153,10 @@ def show(policy: str, result: Evaluation, path: Path, console: Console) -> None:
 def result_path(policy: str, config: EnvConfig, seed: int, suffix: str) -> Path:
     """Where a result of a policy belongs if nobody says: in its run, or in runs/."""
     run = RunFolder.containing(Path(policy))
+    rest = f"{config.env.replace(':', '-')}-seed{seed}{suffix}"
     if run is None:
-        return Path("runs") / f"{Path(policy).stem}-{config.env}-seed{seed}{suffix}"
-    return run.path / f"{model_file(Path(policy)).parent.name}-{config.env}-seed{seed}{suffix}"
+        return Path("runs") / f"{Path(policy).stem}-{rest}"
+    return run.path / f"{model_file(Path(policy)).parent.name}-{rest}"
 
 
 class Viewing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,7 @@ def newest_run(root: Path = Path("runs")) -> Path:
 
 def _free_name(config: TrainConfig) -> Path:
     number = 1
-    stem = f"{config.env.replace('/', '-')}-{config.algo}-seed{config.seed}"
+    stem = re.sub("[/:]", "-", f"{config.env}-{config.algo}-seed{config.seed}")
     while (path := Path("runs") / f"{stem}-{number}").exists():
         number += 1
     return path
