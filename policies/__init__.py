@@ -1,5 +1,6 @@
 """Semore and its rivals: encoders, replay buffers and algorithms on Stable-Baselines3."""
 
+from semore_gym.policies.deepmdp import DeepMDP
 from semore_gym.policies.export import export_onnx
 from semore_gym.policies.extractor import SemoreExtractor
 from semore_gym.policies.presets import ALGORITHMS, PRESETS, make_algorithm
@@ -12,6 +13,7 @@ from semore_gym.policies.visual_sac import VisualSAC
 __all__ = [
     "ALGORITHMS",
     "PRESETS",
+    "DeepMDP",
     "FrameReplayBuffer",
     "SelectiveReplayBuffer",
     "SemoreExtractor",

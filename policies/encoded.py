@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
-from semore_gym.policies.encoders import Maps
+from semore_gym.policies.encoders import Encoder, Maps
+from semore_gym.policies.replay import FrameBatch
 
 
 @dataclass(frozen=True)
@@ -29,3 +31,20 @@ class Encoded:
     next_features: Tensor
     target_features: Tensor
     extras: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@torch.no_grad()
+def one_step_features(encoder: Encoder, batch: FrameBatch, n_step_features: Tensor) -> Tensor:
+    """Give the features of o_{t+1}, at the price of a pass only where the return has several steps.
+
+    Args:
+        encoder: The encoder that made `n_step_features`.
+        batch: The batch.
+        n_step_features: Of o_{t+n}, (B, F).
+
+    Returns:
+        (B, F) without gradient.
+    """
+    if batch.step_next_frames is batch.next_frames:
+        return n_step_features
+    return encoder(batch.step_next_frames)  # type: ignore[no-any-return]

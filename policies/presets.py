@@ -16,6 +16,7 @@ ALGORITHMS: Registry[VisualSAC] = Registry(
     "algorithm",
     {
         "sac": "semore_gym.policies.visual_sac:VisualSAC",
+        "deepmdp": "semore_gym.policies.deepmdp:DeepMDP",
         "semore": "semore_gym.policies.semore:SemoreSAC",
     },
 )
