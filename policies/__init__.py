@@ -3,6 +3,7 @@
 from semore_gym.policies.deepmdp import DeepMDP
 from semore_gym.policies.export import export_onnx
 from semore_gym.policies.extractor import SemoreExtractor
+from semore_gym.policies.flare import Flare
 from semore_gym.policies.presets import ALGORITHMS, PRESETS, make_algorithm
 from semore_gym.policies.replay import FrameReplayBuffer
 from semore_gym.policies.selective import SelectiveReplayBuffer
@@ -14,6 +15,7 @@ __all__ = [
     "ALGORITHMS",
     "PRESETS",
     "DeepMDP",
+    "Flare",
     "FrameReplayBuffer",
     "SelectiveReplayBuffer",
     "SemoreExtractor",

@@ -17,6 +17,7 @@ ALGORITHMS: Registry[VisualSAC] = Registry(
     {
         "sac": "semore_gym.policies.visual_sac:VisualSAC",
         "deepmdp": "semore_gym.policies.deepmdp:DeepMDP",
+        "flare": "semore_gym.policies.flare:Flare",
         "semore": "semore_gym.policies.semore:SemoreSAC",
     },
 )
