@@ -70,6 +70,19 @@ def map_shape(stem: nn.Module, input_shape: tuple[int, int, int]) -> tuple[int, 
     return channels, height, width
 
 
+def require_history(frames_shape: tuple[int, int, int]) -> None:
+    """Check that stacked frames have a difference.
+
+    Raises:
+        ValueError: If (3k, H, W) holds fewer than two frames.
+    """
+    if frames_shape[0] < 6:
+        raise ValueError(
+            f"frames must be a history of at least two RGB frames, got {frames_shape[0]} channels; "
+            "wrap the environment in semore_gym.wrappers.FrameHistory(env, frames=3)"
+        )
+
+
 def feature_head(shape: tuple[int, int, int], features_dim: int, eps: float = 1e-5) -> nn.Sequential:
     """Flatten a map of `shape` (C, h, w), then Linear and LayerNorm, to `features_dim` numbers."""
     inputs = shape[0] * shape[1] * shape[2]
@@ -200,11 +213,7 @@ class DualStreamEncoder(Encoder):
         motion_eps: float = 0.1,
     ) -> None:
         super().__init__()
-        if frames_shape[0] < 6:
-            raise ValueError(
-                f"frames must be a history of at least two RGB frames, got {frames_shape[0]} channels; "
-                "wrap the environment in semore_gym.wrappers.FrameHistory(env, frames=3)"
-            )
+        require_history(frames_shape)
         self.stream_dim = stream_dim
         self.features_dim = 2 * stream_dim
         self.semantic = convolutions(frames_shape[0], channels, first_kernel)

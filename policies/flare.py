@@ -16,6 +16,7 @@ from semore_gym.policies.encoders import (
     convolutions,
     feature_head,
     map_shape,
+    require_history,
 )
 from semore_gym.policies.networks import initialise
 from semore_gym.policies.visual_policy import VisualPolicy
@@ -55,11 +56,7 @@ class FlareEncoder(Encoder):
         stream_dim: int = 50,
     ) -> None:
         super().__init__()
-        if frames_shape[0] < 6:
-            raise ValueError(
-                f"frames must be a history of at least two RGB frames, got {frames_shape[0]} channels; "
-                "wrap the environment in semore_gym.wrappers.FrameHistory(env, frames=3)"
-            )
+        require_history(frames_shape)
         self.frames = frames_shape[0] // 3
         self.stem = convolutions(3, channels, first_kernel)
         self.map_shape = map_shape(self.stem, (3, *frames_shape[1:]))
