@@ -8,6 +8,7 @@ from semore_gym.policies.presets import ALGORITHMS, PRESETS, make_algorithm
 from semore_gym.policies.replay import FrameReplayBuffer
 from semore_gym.policies.selective import SelectiveReplayBuffer
 from semore_gym.policies.semore import SemoreSAC
+from semore_gym.policies.simoun import Simoun
 from semore_gym.policies.visual_policy import SemorePolicy, VisualPolicy
 from semore_gym.policies.visual_sac import VisualSAC
 
@@ -21,6 +22,7 @@ __all__ = [
     "SemoreExtractor",
     "SemorePolicy",
     "SemoreSAC",
+    "Simoun",
     "VisualPolicy",
     "VisualSAC",
     "export_onnx",

@@ -19,6 +19,7 @@ ALGORITHMS: Registry[VisualSAC] = Registry(
         "deepmdp": "semore_gym.policies.deepmdp:DeepMDP",
         "flare": "semore_gym.policies.flare:Flare",
         "semore": "semore_gym.policies.semore:SemoreSAC",
+        "simoun": "semore_gym.policies.simoun:Simoun",
     },
 )
 
