@@ -48,7 +48,7 @@ VARIANTS = {
 
 
 class SemoreSAC(VisualSAC):
-    """VisualSAC with Semore's encoder, its three auxiliary losses and its selective buffer.
+    """VisualSAC with two streams, of which masks guide one, and three auxiliary losses (Semore 2025).
 
     Masks guide training only. By default they enter the one pass over o_t that carries the encoder's
     gradient; acting, the critic's target and the policy's loss never see them.
@@ -74,6 +74,7 @@ class SemoreSAC(VisualSAC):
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"SemorePolicy": SemorePolicy}
+    fixed: ClassVar[frozenset[str]] = VisualSAC.fixed | {"variant"}
 
     def __init__(
         self,

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import logging
-import pathlib
 from typing import Any, ClassVar
 
 import torch
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, Schedule
-from stable_baselines3.sac.sac import SAC
 from torch import Tensor, nn
 
 from semore_gym.policies import losses
@@ -18,12 +15,13 @@ from semore_gym.policies.encoded import Encoded
 from semore_gym.policies.metrics import Meter
 from semore_gym.policies.networks import update_average
 from semore_gym.policies.replay import FrameBatch, FrameReplayBuffer
+from semore_gym.policies.stored import StoredSAC
 from semore_gym.policies.visual_policy import VisualCritic, VisualPolicy, frames_shape
 
 logger = logging.getLogger(__name__)
 
 
-class VisualSAC(SAC):
+class VisualSAC(StoredSAC):
     """SAC whose encoder is trained by the critic's loss (Haarnoja 2018; Yarats 2019).
 
     One update is `sample`, `augment`, `update_critic` (which calls `encode` and `auxiliary_losses` and takes
@@ -93,6 +91,7 @@ class VisualSAC(SAC):
             _init_setup_model=False,
             **kwargs,
         )
+        self.algorithm = type(self).__name__
         self.encoder_tau = encoder_tau
         self.ent_coef_lr = ent_coef_lr
         self.actor_every = actor_every
@@ -201,15 +200,6 @@ class VisualSAC(SAC):
         """Alpha, one element, without gradient."""
         return self.ent_coef_tensor if self.log_ent_coef is None else self.log_ent_coef.detach().exp()
 
-    @property
-    def frame_buffer(self) -> FrameReplayBuffer:
-        """The replay buffer, by its own type."""
-        if not isinstance(self.replay_buffer, FrameReplayBuffer):
-            raise ValueError(
-                f"replay_buffer must be a FrameReplayBuffer, got {type(self.replay_buffer).__name__}"
-            )
-        return self.replay_buffer
-
     def _update_temperature(self, log_prob: Tensor) -> None:
         assert self.ent_coef_optimizer is not None
         assert self.log_ent_coef is not None
@@ -268,29 +258,6 @@ class VisualSAC(SAC):
         for name, value in self.frame_buffer.counts().items():
             self.logger.record(f"replay/{name}", value)
         super().dump_logs()
-
-    def save_replay_buffer(self, path: str | pathlib.Path | io.BufferedIOBase) -> None:
-        """Write the buffer into a folder, as arrays, only what changed since the last save."""
-        self.frame_buffer.save(self._folder(path))
-
-    def load_replay_buffer(
-        self, path: str | pathlib.Path | io.BufferedIOBase, truncate_last_traj: bool = True
-    ) -> None:
-        """Read the buffer from the folder that `save_replay_buffer` wrote.
-
-        Args:
-            path: The folder.
-            truncate_last_traj: Has no meaning here (a new episode is recognised by its frames); must be True.
-        """
-        if not truncate_last_traj:
-            raise ValueError("truncate_last_traj must be True: a running episode is recognised by its frames")
-        self.frame_buffer.load(self._folder(path))
-
-    @staticmethod
-    def _folder(path: str | pathlib.Path | io.BufferedIOBase) -> pathlib.Path:
-        if isinstance(path, io.BufferedIOBase):
-            raise ValueError("path must be a folder's path, got an open file")
-        return pathlib.Path(path)
 
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "heads", "meter"]

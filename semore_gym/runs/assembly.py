@@ -108,11 +108,15 @@ def load_model(path: Path, algo: str, env: VecEnv | None = None, device: str = "
         device: Where the networks go.
 
     Raises:
-        ValueError: If the algorithm or the device is unknown.
+        ValueError: If the algorithm or the device is unknown, or the model is not that algorithm's or not for
+            that environment.
     """
     check_device(device)
-    model: VisualSAC = ALGORITHMS.load(algo).load(path, env, device=device)
-    return model
+    algorithm = ALGORITHMS.load(algo)
+    try:
+        return algorithm.load(path, env, device=device)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def check_device(device: str) -> None:

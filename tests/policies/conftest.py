@@ -72,7 +72,7 @@ class StillDot(PointAtDot):
         return frame
 
 
-# near-immediate rewards and a learning rate that suits small networks: what is tested is the encoder's gradient
+# rewards matter at once, since what is tested is the gradient that the encoder gets
 DOT_STEPS, DOT_BAR = 400, -0.25
 DOT_SETTINGS: dict[str, Any] = {
     "preset": "light",
@@ -140,3 +140,19 @@ def make_batch() -> Callable[..., FrameBatch]:
         )
 
     return make
+
+
+@pytest.fixture(name="learn_dot")
+def _learn_dot() -> Callable[..., VisualSAC]:
+    return learn_dot
+
+
+@pytest.fixture(name="dot_reward")
+def _dot_reward() -> Callable[..., float]:
+    return dot_reward
+
+
+@pytest.fixture
+def dot_bar() -> float:
+    """Mean reward that an algorithm must exceed after `learn_dot`."""
+    return DOT_BAR

@@ -1,0 +1,101 @@
+"""How an algorithm is kept on disk and read back."""
+
+from __future__ import annotations
+
+import io
+import pathlib
+from typing import Any, ClassVar, TypeVar
+
+import torch
+from stable_baselines3.common.type_aliases import GymEnv
+from stable_baselines3.sac.sac import SAC
+
+from semore_gym.policies.replay import FrameReplayBuffer
+from semore_gym.policies.visual_policy import VisualPolicy
+
+S = TypeVar("S", bound="StoredSAC")
+
+
+class StoredSAC(SAC):
+    """SAC whose zip file says which algorithm wrote it, and whose frame buffer lies in a folder.
+
+    Attributes:
+        algorithm: Name of the class that the model was made by; it comes back from the file.
+        fixed: Attributes that decide what the networks are, so that loading cannot replace them.
+    """
+
+    algorithm: str
+    fixed: ClassVar[frozenset[str]] = frozenset({"algorithm"})
+
+    @classmethod
+    def load(
+        cls: type[S],
+        path: str | pathlib.Path | io.BufferedIOBase,
+        env: GymEnv | None = None,
+        device: torch.device | str = "auto",
+        custom_objects: dict[str, Any] | None = None,
+        print_system_info: bool = False,
+        force_reset: bool = True,
+        **kwargs: Any,
+    ) -> S:
+        """Load a model; the arguments are Stable-Baselines3's.
+
+        Raises:
+            ValueError: If another algorithm wrote the file, its spaces are not the environment's, its tensors
+                do not fit the networks, or a further keyword is no attribute that can be replaced.
+        """
+        blank = cls(VisualPolicy, None, _init_setup_model=False)  # type: ignore[arg-type]
+        wrong = sorted(set(kwargs) - (vars(blank).keys() - cls.fixed))
+        if wrong:
+            raise ValueError(f"load cannot replace {', '.join(wrong)} of a saved {cls.__name__}")
+        try:
+            return super().load(
+                path, env, device, custom_objects, print_system_info, force_reset=force_reset, **kwargs
+            )
+        except RuntimeError as error:
+            if "loading state_dict" not in str(error):
+                raise
+            first = " ".join(str(error).split("\n\t")[:2])  # one line for each tensor would follow
+            raise ValueError(f"the tensors in {path} do not fit the networks: {first}") from error
+
+    def _setup_model(self) -> None:
+        if self.algorithm != type(self).__name__:
+            raise ValueError(
+                f"a model saved by {self.algorithm} cannot be loaded as {type(self).__name__}; "
+                f"use {self.algorithm}.load, or its name as --algo"
+            )
+        if not (isinstance(self.policy_class, type) and issubclass(self.policy_class, VisualPolicy)):
+            raise ValueError(f"policy must be VisualPolicy or a subclass of it, got {self.policy_class}")
+        super()._setup_model()
+
+    @property
+    def frame_buffer(self) -> FrameReplayBuffer:
+        """The replay buffer, by its own type."""
+        if not isinstance(self.replay_buffer, FrameReplayBuffer):
+            raise ValueError(
+                f"replay_buffer must be a FrameReplayBuffer, got {type(self.replay_buffer).__name__}"
+            )
+        return self.replay_buffer
+
+    def save_replay_buffer(self, path: str | pathlib.Path | io.BufferedIOBase) -> None:
+        """Write the buffer into a folder, as arrays, only what changed since the last save."""
+        self.frame_buffer.save(self._folder(path))
+
+    def load_replay_buffer(
+        self, path: str | pathlib.Path | io.BufferedIOBase, truncate_last_traj: bool = True
+    ) -> None:
+        """Read the buffer from the folder that `save_replay_buffer` wrote.
+
+        Args:
+            path: The folder.
+            truncate_last_traj: Has no meaning here (a new episode is recognised by its frames); must be True.
+        """
+        if not truncate_last_traj:
+            raise ValueError("truncate_last_traj must be True: a running episode is recognised by its frames")
+        self.frame_buffer.load(self._folder(path))
+
+    @staticmethod
+    def _folder(path: str | pathlib.Path | io.BufferedIOBase) -> pathlib.Path:
+        if isinstance(path, io.BufferedIOBase):
+            raise ValueError("path must be a folder's path, got an open file")
+        return pathlib.Path(path)
