@@ -59,4 +59,4 @@ class Interaction(nn.Module):
     @staticmethod
     def _as_map(rows: Tensor, like: Tensor) -> Tensor:
         # (B, N, C) is the memory of a channels_last (B, C, h, w)
-        return torch.movedim(rows.unflatten(1, like.shape[2:]), -1, 1)
+        return torch.movedim(rows.reshape(-1, *like.shape[2:], rows.shape[-1]), -1, 1)
