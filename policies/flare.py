@@ -88,7 +88,9 @@ class FlarePolicy(VisualPolicy):
 
 
 class Flare(VisualSAC):
-    """VisualSAC on Flare's encoder (Shang 2021); no step differs.
+    """VisualSAC that encodes each frame alone and fuses the latents with their differences (Shang 2021).
+
+    The encoder is all that differs.
 
     The paper's agent for the DeepMind Control suite is RAD's: its frames are moved about at random on a
     larger canvas (translate, 100 to 108 pixels). Here frames stay as they are and the further

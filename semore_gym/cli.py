@@ -18,6 +18,7 @@ HELP = """usage: semore COMMAND [OPTIONS]
   evaluate   drive episodes with a trained or a built-in policy, print and save the metrics
   watch      watch a policy drive, in a window or a video
   export     write how a trained agent acts as an ONNX file
+  algorithms list the algorithms, where they come from and their options
   doctor     say what works on this machine
 
 `semore COMMAND --help` explains a command's options; `semore --version` says which version this is."""
@@ -132,11 +133,21 @@ def _export(argv: Sequence[str], console: Console) -> int:
     return 0
 
 
+def _algorithms(argv: Sequence[str], console: Console) -> int:
+    from semore_gym.runs.arguments import AlgorithmsArguments, parse_none
+
+    parse_none("semore algorithms", AlgorithmsArguments, argv)
+    from semore_gym.runs.algorithms import algorithms_table
+
+    console.print(algorithms_table(), soft_wrap=False)
+    return 0
+
+
 def _doctor(argv: Sequence[str], console: Console) -> int:
-    from semore_gym.runs.arguments import parse_doctor
+    from semore_gym.runs.arguments import DoctorArguments, parse_none
     from semore_gym.runs.doctor import examine
 
-    parse_doctor(argv)
+    parse_none("semore doctor", DoctorArguments, argv)
     return examine(console)
 
 
@@ -145,6 +156,7 @@ COMMANDS: dict[str, Callable[[Sequence[str], Console], int]] = {
     "evaluate": _evaluate,
     "watch": _watch,
     "export": _export,
+    "algorithms": _algorithms,
     "doctor": _doctor,
 }
 

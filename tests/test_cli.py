@@ -8,7 +8,8 @@ import onnxruntime
 import pytest
 
 import semore_gym
-from semore_gym.cli import main
+from semore_gym.cli import COMMANDS, main
+from semore_gym.policies import ALGORITHMS
 from semore_gym.runs.doctor import findings
 
 SMALL = ["--image-size", "32", "--max-ticks", "40"]
@@ -43,7 +44,9 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("program", [["-m", "semore_gym"], ["-c", "from semore_gym.cli import main; main()"]])
+@pytest.mark.parametrize(
+    "program", [["-m", "semore_gym"], ["-c", "from semore_gym.cli import COMMANDS, main; main()"]]
+)
 def test_the_program_starts(program):
     done = subprocess.run([sys.executable, *program, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"semore-gym {semore_gym.__version__}\n"
@@ -60,11 +63,11 @@ def test_a_mistake_ends_the_program_with_code_2_and_no_traceback():
 def test_help_names_every_command(capsys):
     assert main(["--help"]) == 0
     said = capsys.readouterr().out
-    assert all(f"\n  {command} " in said for command in ("train", "evaluate", "watch", "export", "doctor"))
+    assert all(f"\n  {command} " in said for command in COMMANDS)
     assert main([]) == 2
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "watch", "export", "doctor"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as end:
         main([command, "--help"])
@@ -85,6 +88,10 @@ def test_help_tells_units(capsys):
     [
         (["fly"], "unknown command 'fly'; known: train"),
         (["train", "--env", "Pong"], "unknown env 'Pong'; known: SemoreCarla-"),
+        (
+            ["train", "--algo", "dreamer"],
+            f"unknown algorithm 'dreamer'; known: {', '.join(sorted(ALGORITHMS))}",
+        ),
         (["train", "--masks", "sam"], "unknown masks 'sam'; known: none, oracle"),
         (["train", "--weather", "snow"], "unknown weather 'snow'; known: clear_noon"),
         (["train", "--image-size", "7"], "image_size must be an integer from 32 to 512, got 7"),
@@ -158,6 +165,13 @@ def test_export_writes_the_agent_of_a_run(run, capsys):
 def test_export_needs_a_trained_agent(capsys):
     assert main(["export", "scripted"]) == 2
     assert "no policy 'scripted': expected a run folder or a model.zip" in capsys.readouterr().err
+
+
+def test_algorithms_are_listed(capsys):
+    assert main(["algorithms"]) == 0
+    said = capsys.readouterr().out
+    assert all(f"\n {name} " in said for name in ALGORITHMS)
+    assert "--algo-options" in said
 
 
 def test_the_doctor_finds_the_simulator_working(monkeypatch, capsys):

@@ -93,6 +93,11 @@ class ExportArguments:
 
 
 @dataclass(frozen=True)
+class AlgorithmsArguments:
+    """List the algorithms: what each is, where it comes from, and the options that it alone has."""
+
+
+@dataclass(frozen=True)
 class DoctorArguments:
     """Say in plain words what works on this machine; the exit code is 0 if training does."""
 
@@ -134,9 +139,9 @@ def parse_export(argv: Sequence[str]) -> ExportArguments:
     return tyro.cli(ExportArguments, prog="semore export", args=argv)
 
 
-def parse_doctor(argv: Sequence[str]) -> DoctorArguments:
-    """Read the arguments of `semore doctor`: there are none but --help."""
-    return tyro.cli(DoctorArguments, prog="semore doctor", args=argv)
+def parse_none(prog: str, kind: type[AlgorithmsArguments | DoctorArguments], argv: Sequence[str]) -> None:
+    """Read the arguments of a command that has none but --help."""
+    tyro.cli(kind, prog=prog, args=argv)
 
 
 def _parse(prog: str, kind: type[A], default: A, argv: Sequence[str]) -> A:
