@@ -1,0 +1,1 @@
+"""CRIS (Wang et al. 2022), a referring segmenter made of CLIP."""
