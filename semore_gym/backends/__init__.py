@@ -6,6 +6,7 @@ from semore_gym.registry import Registry
 BACKENDS: Registry[Backend] = Registry(
     "backend",
     {
+        "carla": "semore_gym.backends.carla.backend:CarlaBackend",
         "embedded": "semore_gym.backends.embedded.backend:EmbeddedBackend",
     },
 )

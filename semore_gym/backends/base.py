@@ -11,6 +11,8 @@ from semore_gym.scenarios.base import Episode
 
 Image = npt.NDArray[Any]
 
+IMAGE_KINDS = ("rgb", "segmentation", "depth", "chase")
+
 
 @dataclass(frozen=True)
 class CameraConfig:
@@ -19,6 +21,7 @@ class CameraConfig:
     width: int = 128  # [px]
     height: int = 128  # [px]
     fov: float = 60.0  # horizontal [deg]
+    kinds: tuple[str, ...] = ("rgb",)  # of `IMAGE_KINDS`, those that will be asked for at every step
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from panda3d.core import BitMask32, Point3, TransformState, Vec3
 from wire import Pose
 
 from semore_gym.backends.base import Control
-from semore_gym.backends.embedded.vehicle import CENTRE_OF_MASS, GROUND_CLEARANCE, EgoVehicle
+from semore_gym.backends.embedded.vehicle import GROUND_CLEARANCE, EgoVehicle
 from semore_gym.backends.embedded.view import BODIES, EGO, ActorView
 
 Vector = tuple[float, float, float]
@@ -56,7 +56,7 @@ class Driven(Protocol):
 
 class _Base:
     def __init__(self, number: int, blueprint: str) -> None:
-        self.number, self.blueprint = number, blueprint
+        self.number, self.blueprint, self.color = number, blueprint, 0
         self.size = BODIES[blueprint]
         self.x = self.y = self.z = self.yaw = self.speed = self.travelled = self.steer = 0.0
         self.velocity: Vector = (0.0, 0.0, 0.0)
@@ -80,7 +80,7 @@ class _Base:
             self.y,
             self.z if self.blueprint == EGO else 0.0,
             self.yaw,
-            color=self.number,
+            color=self.color,
             steer=self.steer,
             phase=self.travelled,
             moving=self.speed > 0.05,
@@ -108,10 +108,9 @@ class Hero(_Base):
         self, world: BulletWorld, number: int, pose: Pose, mask: BitMask32, substep: float, substeps: int
     ) -> None:
         super().__init__(number, EGO)
-        start = (pose.x, -pose.y, math.radians(-pose.yaw))
-        self._car = EgoVehicle(world, start, substep, substeps, mask)
-        self._car.node.set_name(str(number))
-        self.x, self.y, self.yaw = start
+        self._make = lambda start: EgoVehicle(world, start, substep, substeps, mask)
+        self._car: EgoVehicle | None = None
+        self.place(pose)
 
     def apply(self, control: list[Any], delta: float) -> None:
         throttle, steer, brake = control[:3]
@@ -124,15 +123,12 @@ class Hero(_Base):
         self._moved(self._car.x, self._car.y, self._car.yaw, self._car.velocity, delta)
 
     def place(self, pose: Pose) -> None:
-        self._car.node.set_transform(
-            TransformState.make_pos_hpr(
-                Point3(pose.x, -pose.y, CENTRE_OF_MASS), Vec3(math.degrees(math.radians(-pose.yaw)), 0, 0)
-            )
-        )
-        self._car.node.set_linear_velocity(Vec3(0))
-        self._car.node.set_angular_velocity(Vec3(0))
-        self._car.read()
+        if self._car is not None:
+            self._car.close()  # a new one has forgotten how its springs were bent
+        self._car = self._make((pose.x, -pose.y, math.radians(-pose.yaw)))
+        self._car.node.set_name(str(self.number))
         self._moved(self._car.x, self._car.y, self._car.yaw, self._car.velocity, 1.0)
+        self.acceleration, self.turning = (0.0, 0.0, 0.0), 0.0
 
     def push(self, velocity: Vector) -> None:
         self._car.node.set_linear_velocity(Vec3(*velocity))

@@ -58,7 +58,7 @@ class RpcServer:
         try:
             result = self._handlers[name](*arguments)
         except RefusedError as refusal:
-            return _pack([1, number, None, [[name in self._commands, [str(refusal)]]]])
+            return _pack([1, number, None, [[True if name in self._commands else 0, [str(refusal)]]]])
         if name in self._bare:
             return _pack([1, number, None, result])
         return _pack([1, number, None, [[False]] if name in self._commands else [[1, result]]])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,7 +51,7 @@ class Actor:
 
     def attribute(self, name: str) -> str:
         """The value of one of its attributes."""
-        return next(value for key, _, value in self.description[2] if key == name)
+        return next((value for key, _, value in self.description[2] if key == name), "")
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ class Simulation:
             actor.body = make_body(
                 self._bullet, actor.id, actor.kind, pose, (GROUND | ACTORS, ACTORS), SUBSTEPS
             )
+            actor.body.color = zlib.crc32(actor.attribute("color").encode()) % 1000
             if any(actor.body.overlaps(other.body) for other in self.actors.values() if other.body):
                 actor.body.close()
                 return None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from panda3d.core import NodePath
 
-from semore_gym.backends.base import CameraConfig, Image
+from semore_gym.backends.base import IMAGE_KINDS, CameraConfig, Image
 from semore_gym.backends.embedded.actors import pose
 from semore_gym.backends.embedded.canvas import Canvas, Drawing, depth_of
 from semore_gym.backends.embedded.daylight import Daylight, daylight
@@ -27,7 +27,6 @@ CHASE_PITCH = -12.0  # [deg]
 CHASE_SIZE = (640, 480)  # [px]
 CHASE_FOV = 60.0  # horizontal [deg]
 LAMPS = 2.4  # the headlamps, ahead of the ego's middle [m]
-KINDS = ("rgb", "segmentation", "depth", "chase")
 
 State = tuple[ActorView, tuple[ActorView, ...]]
 
@@ -85,8 +84,8 @@ class Renderer:
             ValueError: If the kind is unknown.
             RuntimeError: If nothing was shown since `begin`, or the renderer is closed.
         """
-        if kind not in KINDS:
-            raise ValueError(f"unknown image kind {kind!r}; known: {', '.join(KINDS)}")
+        if kind not in IMAGE_KINDS:
+            raise ValueError(f"unknown image kind {kind!r}; known: {', '.join(IMAGE_KINDS)}")
         if self._stage is None or self._state is None:
             raise RuntimeError("image() needs begin() and then show(), before close()")
         if not self._placed:

@@ -41,11 +41,12 @@ def finish(*sensors):
 
 
 @pytest.fixture
-def run(carla_server, tmp_path):
+def run(carla_address, tmp_path):
     """run(code) executes code with a client that is connected and synchronous; it must succeed."""
 
     def execute(code):
-        words = [sys.executable, "-c", PRELUDE + code, str(carla_server.port), str(tmp_path)]
+        port = carla_address().rpartition(":")[2]
+        words = [sys.executable, "-c", PRELUDE + code, port, str(tmp_path)]
         done = subprocess.run(words, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -5,12 +5,12 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-MAIN = Path(__file__).parents[2] / "carla_server" / "main.py"
+MAIN = Path(__file__).parent / "carla_server" / "main.py"
 
 
 def free_port() -> int:
@@ -52,8 +52,36 @@ class Server:
 
 
 @pytest.fixture
-def carla_server() -> Iterator[Server]:
-    """A server on a free port."""
-    server = Server()
-    yield server
-    server.kill()
+def start_carla() -> Iterator[Callable[..., Server]]:
+    """start_carla(*options) -> a server of this test's own, with words of its command line."""
+    started = []
+
+    def start(*options: str) -> Server:
+        started.append(Server(*options))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.kill()
+
+
+@pytest.fixture(scope="session")
+def idle_servers() -> Iterator[list[Server]]:
+    """Servers that no test uses now."""
+    idle: list[Server] = []
+    yield idle
+    for server in idle:
+        server.kill()
+
+
+@pytest.fixture
+def carla_address(idle_servers: list[Server]) -> Iterator[Callable[[], str]]:
+    """carla_address() -> "host:port" of a server that this test has for itself, maybe used before."""
+    taken = []
+
+    def take() -> str:
+        taken.append(idle_servers.pop() if idle_servers else Server())
+        return f"127.0.0.1:{taken[-1].port}"
+
+    yield take
+    idle_servers.extend(server for server in taken if server.process.poll() is None)

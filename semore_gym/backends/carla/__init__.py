@@ -1,0 +1,1 @@
+"""Driving on a CARLA 0.9.16 server; nothing here is imported before it is asked for."""

@@ -1,0 +1,107 @@
+"""CARLA as a Backend: requests to a client process that may be replaced at any time."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from semore_gym.backends.base import IMAGE_KINDS, CameraConfig, Control, Image, SimulatorError, Tick
+from semore_gym.backends.carla.client import ClientProcess, SetupError
+from semore_gym.backends.carla.config import DT, CarlaConfig
+from semore_gym.scenarios.base import Episode
+
+logger = logging.getLogger(__name__)
+
+GRACE = 2.0  # that an answer may take beyond the client's own time-out [s]
+PROOF = 100  # ticks after which a client counts as working
+
+
+class CarlaBackend:
+    """An ego on a CARLA server, through a client process of its own.
+
+    A client that hangs or dies, or whose server does, costs the episode: `tick` and `image` raise
+    SimulatorError, and the next `reset` begins with a new client.
+
+    Args:
+        camera: The ego's roof camera; its `kinds` stand ready from the start.
+        config: Where the server is; None means the variable SEMORE_CARLA, or port 2000 of this machine.
+    """
+
+    name = "carla"
+    dt = DT
+
+    def __init__(self, camera: CameraConfig, config: CarlaConfig | None = None) -> None:
+        self._camera = camera
+        self._config = config or CarlaConfig.from_environment()
+        self._client: ClientProcess | None = None
+        self._failures = 0  # in a row
+        self._ticks = 0  # since the last failure
+
+    def reset(self, episode: Episode) -> Tick:
+        """Place everything that `episode` lists, with a new client where the last one was lost.
+
+        Raises:
+            SimulatorError: After `CarlaConfig.attempts` failures in a row, or at once where trying again is
+                of no use (another version, a map without the scenario's road).
+        """
+        while True:
+            try:
+                if self._client is None:
+                    self._client = ClientProcess(self._config, self._camera)
+                tick: Tick = self._client.request("reset", episode, timeout=self._config.load_timeout)
+            except SetupError:
+                self._lose()
+                raise
+            except SimulatorError as error:
+                self._lose()
+                if self._failures >= self._config.attempts:
+                    self._failures = 0
+                    raise SimulatorError(
+                        f"CARLA at {self._config.host}:{self._config.port} failed {self._config.attempts} "
+                        f"times in a row, last: {error}"
+                    ) from error
+                logger.warning("starting over with a new CARLA client: %s", error)
+            else:
+                return tick
+
+    def tick(self, control: Control) -> Tick:
+        """Apply `control` for one tick and report; see `Backend.tick`."""
+        tick: Tick = self._request("tick", control)
+        self._ticks += 1
+        if self._ticks >= PROOF:
+            self._failures = 0
+        return tick
+
+    def image(self, kind: str) -> Image:
+        """What is seen now; see `Backend.image`."""
+        if kind not in IMAGE_KINDS:
+            raise ValueError(f"unknown image kind {kind!r}; known: {', '.join(IMAGE_KINDS)}")
+        self._request("image", kind)
+        assert self._client is not None
+        return self._client.pictures.read(kind)
+
+    def scripted_control(self) -> Control:
+        """What a careful driver who knows map and traffic would do now."""
+        control: Control = self._request("scripted_control")
+        return control
+
+    def close(self) -> None:
+        """End the client, which first takes its actors off the server; may be called twice."""
+        if self._client is not None:
+            self._client.close(self._config.timeout)
+            self._client = None
+
+    def _request(self, name: str, *arguments: object) -> Any:
+        if self._client is None:
+            raise RuntimeError("no episode is running: call reset() first")
+        try:
+            return self._client.request(name, *arguments, timeout=self._config.timeout + GRACE)
+        except SimulatorError:
+            self._lose()
+            raise
+
+    def _lose(self) -> None:
+        """Count a failure; the client, if there was one, is ended already."""
+        self._client = None
+        self._failures += 1
+        self._ticks = 0

@@ -1,0 +1,188 @@
+"""Everybody but the ego: placed for an episode, moved through it, taken away after it."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+
+import carla
+import numpy as np
+
+from semore_gym.backends.carla.config import DT
+from semore_gym.backends.carla.connection import ROLE, free_port
+from semore_gym.backends.carla.places import Path
+from semore_gym.backends.carla.walkers import Crossing
+from semore_gym.scenarios.base import Actor, Cross, Cruise, Episode
+
+logger = logging.getLogger(__name__)
+
+DROP = 0.3  # height above the road at which vehicles are put into the world [m]
+WALKER_HEIGHT = 1.0  # of a walker's middle, where CARLA measures it [m]
+NUDGES = (0.0, 2.0, -2.0, 4.0, -4.0)  # tried along the road where a place is taken [m]
+COLORS = ("10,20,60", "120,10,10", "180,180,180", "20,20,20", "235,235,235", "15,70,40", "200,140,20")
+RESPAWN_PERIOD = 10  # [ticks]
+KMH = 3.6  # km/h in a m/s
+LIGHTS = {
+    "off": carla.VehicleLightState.NONE,
+    "low": carla.VehicleLightState(carla.VehicleLightState.Position | carla.VehicleLightState.LowBeam),
+    "high": carla.VehicleLightState(carla.VehicleLightState.Position | carla.VehicleLightState.HighBeam),
+}
+
+
+@dataclass
+class Member:
+    """One road user and what the scenario says of it."""
+
+    spec: Actor
+    actor: carla.Actor
+    half_length: float  # [m]
+    half_width: float  # [m]
+    crossing: Crossing | None = None
+
+
+class Cast:
+    """The other road users of one episode.
+
+    Args:
+        client: Batches go through it.
+        world: Where they live.
+        path: The road as the scenario counts it.
+        episode: Who they are.
+    """
+
+    def __init__(self, client: carla.Client, world: carla.World, path: Path, episode: Episode) -> None:
+        self._client, self._world, self._path = client, world, path
+        self._rng = np.random.default_rng(episode.seed)
+        self._direction = 1.0 if episode.ego.lane < 0 else -1.0
+        self._ticks = 0
+        drivers = any(isinstance(spec.behaviour, Cruise) for spec in episode.actors)
+        self._manager = self._traffic_manager(episode.seed) if drivers else None
+        self.members = [self._member(spec, actor) for spec, actor in self._spawn(episode.actors)]
+
+    def begin(self) -> None:
+        """Set those who drive on their way; call it after the tick that brought everybody into the world."""
+        command = carla.command
+        batch = []
+        for member in self.members:
+            if isinstance(member.spec.behaviour, Cruise):
+                self._instruct(member.actor, member.spec.behaviour)
+                forward = member.actor.get_transform().get_forward_vector()
+                velocity = forward * member.spec.behaviour.speed
+                batch.append(command.ApplyTargetVelocity(member.actor.id, velocity))
+            elif member.crossing is not None:
+                member.crossing.place(member.actor.get_transform())
+        self._client.apply_batch_sync(batch, False)
+
+    def step(self, ego: carla.Transform, ego_s: float) -> None:
+        """Let people walk, and place again who is out of reach, before a tick.
+
+        Args:
+            ego: Where the ego is.
+            ego_s: Along its road [m].
+        """
+        self._ticks += 1
+        batch = []
+        for member in self.members:
+            if member.crossing is not None:
+                control = member.crossing.step(member.actor.get_location(), ego)
+                if control is not None:
+                    batch.append(carla.command.ApplyWalkerControl(member.actor.id, control))
+        if self._ticks % RESPAWN_PERIOD == 0:
+            batch += self._respawns(ego, ego_s)
+        if batch:
+            self._client.apply_batch(batch)
+
+    def close(self) -> None:
+        """Take everybody out of the world, with a tick: a traffic manager must not meet who is gone."""
+        numbers = [member.actor.id for member in self.members]
+        self._client.apply_batch_sync([carla.command.DestroyActor(number) for number in numbers], False)
+        self._world.tick()
+        if self._manager is not None:
+            self._manager.set_synchronous_mode(False)
+            self._manager.shut_down()
+
+    def _traffic_manager(self, seed: int) -> carla.TrafficManager:
+        manager = self._client.get_trafficmanager(free_port())
+        manager.set_synchronous_mode(True)
+        manager.set_random_device_seed(seed)
+        return manager
+
+    def _spawn(self, specs: tuple[Actor, ...]) -> list[tuple[Actor, carla.Actor]]:
+        """Put the actors into the world, nudged along the road where something stands in the way."""
+        numbers: dict[int, int] = {}
+        for nudge in NUDGES:
+            missing = [i for i in range(len(specs)) if i not in numbers]
+            if not missing:
+                break
+            batch = [self._spawn_command(specs[i], nudge) for i in missing]
+            for i, answer in zip(missing, self._client.apply_batch_sync(batch, False), strict=True):
+                if not answer.error:
+                    numbers[i] = answer.actor_id
+        refused = [specs[i] for i in range(len(specs)) if i not in numbers]
+        if refused:
+            logger.warning("%d of %d actors found no room: %s", len(refused), len(specs), refused)
+        self._world.tick()
+        return [(specs[i], self._world.get_actor(number)) for i, number in sorted(numbers.items())]
+
+    def _spawn_command(self, spec: Actor, nudge: float) -> carla.command.SpawnActor:
+        blueprint = self._world.get_blueprint_library().find(spec.blueprint)
+        blueprint.set_attribute("role_name", ROLE)
+        if blueprint.has_attribute("color"):
+            blueprint.set_attribute("color", str(self._rng.choice(COLORS)))
+        spawn = carla.command.SpawnActor(blueprint, self._pose(spec, spec.s + nudge))
+        if spec.blueprint.startswith("vehicle.") and spec.lights != "off":
+            spawn = spawn.then(
+                carla.command.SetVehicleLightState(carla.command.FutureActor, LIGHTS[spec.lights])
+            )
+        if isinstance(spec.behaviour, Cruise):
+            assert self._manager is not None
+            port = self._manager.get_port()
+            spawn = spawn.then(carla.command.SetAutopilot(carla.command.FutureActor, True, port))
+        return spawn
+
+    def _pose(self, spec: Actor, s: float) -> carla.Transform:
+        height = WALKER_HEIGHT if spec.blueprint.startswith("walker.") else DROP
+        return self._path.transform(spec.lane, s, spec.offset, height)
+
+    def _member(self, spec: Actor, actor: carla.Actor) -> Member:
+        extent = actor.bounding_box.extent
+        crossing = None
+        if isinstance(spec.behaviour, Cross):
+            width = abs(self._path.lane_offset(-spec.lane) - self._path.lane_offset(spec.lane))
+            stride = width - 2 * abs(spec.offset)  # from kerb to kerb, where they stand
+            crossing = Crossing(spec.behaviour, stride, self._rng, DT)
+        return Member(spec, actor, extent.x, extent.y, crossing)
+
+    def _instruct(self, vehicle: carla.Vehicle, behaviour: Cruise) -> None:
+        manager = self._manager
+        assert manager is not None
+        manager.ignore_lights_percentage(vehicle, 100)
+        manager.ignore_signs_percentage(vehicle, 100)
+        manager.distance_to_leading_vehicle(vehicle, behaviour.min_gap)
+        manager.auto_lane_change(vehicle, behaviour.lane_changes)
+        manager.set_desired_speed(vehicle, behaviour.speed * KMH)
+
+    def _respawns(self, ego: carla.Transform, ego_s: float) -> list[carla.command.ApplyTransform]:
+        """Commands that put those far behind, or too far ahead, ahead of the ego again."""
+        batch = []
+        forward = ego.get_forward_vector()
+        for member in self.members:
+            rule = member.spec.respawn
+            if rule is None:
+                continue
+            step = member.actor.get_location() - ego.location
+            ahead = step.x * forward.x + step.y * forward.y
+            if -rule.behind <= ahead <= rule.ahead[1] + 10.0:
+                continue
+            s = ego_s + self._direction * float(self._rng.uniform(*rule.ahead))
+            pose = self._pose(member.spec, s)
+            if self._is_clear(pose.location):
+                batch.append(carla.command.ApplyTransform(member.actor.id, pose))
+                if member.crossing is not None:
+                    member.crossing.place(pose)
+        return batch
+
+    def _is_clear(self, place: carla.Location, room: float = 10.0) -> bool:
+        places = [member.actor.get_location() for member in self.members]
+        return all(math.hypot(at.x - place.x, at.y - place.y) > room for at in places)

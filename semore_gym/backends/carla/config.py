@@ -1,0 +1,56 @@
+"""How to reach a CARLA server."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+VARIABLE = "SEMORE_CARLA"
+DT = 0.05  # duration of a tick [s]
+
+
+@dataclass(frozen=True)
+class CarlaConfig:
+    """Where a CARLA server listens, and how long to wait for it."""
+
+    host: str = "127.0.0.1"
+    """Address of the server."""
+    port: int = 2000
+    """Its RPC port; streams use the next one."""
+    timeout: float = 10.0
+    """For one answer of the server, and for one tick, before client and episode are given up [s]."""
+    load_timeout: float = 60.0
+    """For connecting and placing everybody, a map's loading included [s]."""
+    attempts: int = 3
+    """Failures in a row before the environment gives up."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.port < 65535:
+            raise ValueError(f"port must be from 1 to 65534, got {self.port!r}")
+        for name in ("timeout", "load_timeout", "attempts"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)!r}")
+
+    @classmethod
+    def from_environment(cls) -> CarlaConfig:
+        """Read host and port from the variable SEMORE_CARLA, "host:port"; the defaults where it is not set.
+
+        Raises:
+            ValueError: If it is set to something else.
+        """
+        value = os.environ.get(VARIABLE)
+        return cls.from_address(value) if value else cls()
+
+    @classmethod
+    def from_address(cls, address: str) -> CarlaConfig:
+        """Read "host:port".
+
+        Raises:
+            ValueError: If it is something else.
+        """
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdecimal():
+            raise ValueError(
+                f"a CARLA address must be host:port, for example 127.0.0.1:2000, got {address!r}"
+            )
+        return cls(host=host, port=int(port))

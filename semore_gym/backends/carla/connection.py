@@ -1,0 +1,70 @@
+"""Getting hold of a CARLA server and of the map that an episode needs."""
+
+from __future__ import annotations
+
+import socket
+from importlib.metadata import version
+
+import carla
+
+from semore_gym.backends.carla.client import SetupError
+from semore_gym.backends.carla.config import DT, CarlaConfig
+
+ROLE = "semore"  # the role name of everything that we spawn
+
+
+def connect(config: CarlaConfig) -> carla.Client:
+    """Connect to a server of the client's own version.
+
+    Raises:
+        SetupError: If the versions differ: the library would crash sooner or later.
+        RuntimeError: If no server answers.
+    """
+    address = f"{config.host}:{config.port}"
+    try:
+        socket.create_connection((config.host, config.port), config.timeout).close()
+    except OSError as error:
+        raise RuntimeError(f"no CARLA server answers at {address}: {error}") from error
+    client = carla.Client(config.host, config.port)
+    client.set_timeout(config.timeout)
+    ours, theirs = version("carla"), client.get_server_version()
+    if ours != theirs:
+        raise SetupError(
+            f"the carla package is {ours} and the server at {address} is {theirs}: they must be the same; "
+            f"start a server of {ours}, or install the server's own client (semore-gym is made for 0.9.16)"
+        )
+    return client
+
+
+def synchronous_world(client: carla.Client, map_name: str, config: CarlaConfig) -> carla.World:
+    """The server's world, waiting for our ticks, on a map; the map is loaded only if it is another.
+
+    Synchronous mode comes first: loading while the world runs by itself crashes the library.
+    """
+    world = client.get_world()
+    _synchronize(world)
+    if world.get_map().name.rsplit("/", 1)[-1] != map_name:
+        client.set_timeout(config.load_timeout)
+        world = client.load_world(map_name, False)
+        client.set_timeout(config.timeout)
+        _synchronize(world)
+    for actor in world.get_actors():
+        if actor.attributes.get("role_name", "").startswith(ROLE):  # of a client of ours that died
+            actor.destroy()
+    return world
+
+
+def _synchronize(world: carla.World) -> None:
+    settings = world.get_settings()
+    if not settings.synchronous_mode or settings.fixed_delta_seconds != DT:
+        settings.synchronous_mode = True
+        settings.fixed_delta_seconds = DT
+        world.apply_settings(settings)
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on now, for a traffic manager."""
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        port: int = probe.getsockname()[1]
+    return port

@@ -1,0 +1,187 @@
+"""One environment's life on a CARLA server, in the client's process."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+
+import carla
+
+from semore_gym.backends.base import CameraConfig, Control, Tick
+from semore_gym.backends.carla.cast import DROP, Cast
+from semore_gym.backends.carla.channel import SharedPictures
+from semore_gym.backends.carla.config import CarlaConfig
+from semore_gym.backends.carla.connection import ROLE, connect, synchronous_world
+from semore_gym.backends.carla.driver import drive
+from semore_gym.backends.carla.instruments import Instruments
+from semore_gym.backends.carla.places import Path
+from semore_gym.backends.carla.sensors import CHASE, ROOF, Camera, Events, camera_blueprint
+from semore_gym.scenarios.base import Episode
+
+EGO = "vehicle.tesla.model3"
+FIRST_PICTURE = 20  # ticks within which a new camera must have sent one
+EVENTS = ("sensor.other.collision", "sensor.other.lane_invasion")
+
+
+class Session:
+    """A world with an ego whose sensors live as long as the map.
+
+    Args:
+        config: Where the server is.
+        camera: The roof camera, and which pictures it must have ready.
+        pictures: Where `image` puts them.
+    """
+
+    def __init__(self, config: CarlaConfig, camera: CameraConfig, pictures: SharedPictures) -> None:
+        self._config, self._camera, self._pictures = config, camera, pictures
+        self._client = connect(config)
+        self._map_name = ""
+        self._cameras: dict[str, Camera] = {}
+        self._cast: Cast | None = None
+        self._control = Control(brake=1.0)
+        self._world: carla.World
+        self._map: carla.Map
+        self._ego: carla.Vehicle
+        self._hits: Events
+        self._marks: Events
+
+    def reset(self, episode: Episode) -> Tick:
+        """Place everybody and report; see `semore_gym.backends.base.Backend.reset`."""
+        if self._cast is not None:
+            self._cast.close()
+            self._cast = None
+        if episode.location.carla_map != self._map_name:
+            self._enter(episode.location.carla_map)
+        self._world.set_weather(carla.WeatherParameters(**asdict(episode.weather)))
+        self._path = Path(self._map, episode)
+        start = self._path.transform(episode.ego.lane, episode.ego.s, height=DROP)
+        if not self._cameras:  # before anybody is placed: how long a camera takes to start is not our choice
+            self._spawn_ego(start)
+            self._add_cameras(*self._camera.kinds)
+        self._place_ego(start)
+        self._cast = Cast(self._client, self._world, self._path, episode)
+        self._cast.begin()
+        self._control = Control(brake=1.0)
+        self._frame = 0
+        self._instruments = Instruments(self._map, self._ego)
+        self._advance()
+        self._hits.drain(), self._marks.drain()
+        return self._read()
+
+    def tick(self, control: Control) -> Tick:
+        """Advance by one tick and report."""
+        assert self._cast is not None
+        self._control = control
+        ego = self._ego.get_transform()
+        self._cast.step(ego, self._tick_s)
+        self._ego.apply_control(
+            carla.VehicleControl(throttle=control.throttle, steer=control.steer, brake=control.brake)
+        )
+        self._frame += 1
+        self._advance()
+        return self._read()
+
+    def image(self, kind: str) -> None:
+        """Put a picture of the last tick where the environment reads it.
+
+        A camera that was not there costs one tick, once: have it in `CameraConfig.kinds`.
+        """
+        if kind not in self._cameras:
+            self._add_cameras(kind)
+        self._pictures.write(kind, self._cameras[kind].picture())
+
+    def scripted_control(self) -> Control:
+        """What a careful driver would do now."""
+        limit = self._ego.get_speed_limit() / 3.6
+        return drive(self._map, self._ego, self._last, limit)
+
+    def close(self) -> None:
+        """Take everything of ours out of the world and let it run by itself again."""
+        if self._cast is not None:
+            self._cast.close()
+            self._cast = None
+        if self._map_name:
+            self._leave()
+            settings = self._world.get_settings()
+            settings.synchronous_mode, settings.fixed_delta_seconds = False, None
+            self._world.apply_settings(settings)
+
+    def _enter(self, map_name: str) -> None:
+        """Load a map, unless it is there already, and put the ego's body and sensors into it."""
+        if self._map_name:
+            self._leave()
+        self._world = synchronous_world(self._client, map_name, self._config)
+        self._map = self._world.get_map()
+        self._map_name = map_name
+
+    def _leave(self) -> None:
+        """Stop the sensors, then destroy them and the ego."""
+        self._world.tick()  # a picture on its way when its camera stops aborts the library
+        sensors = [*self._cameras.values(), self._hits, self._marks]
+        for camera in self._cameras.values():
+            camera.wait(self._world.get_snapshot().frame, time.monotonic() + self._config.timeout)
+        for sensor in sensors:
+            sensor.stop()
+        for actor in (*(sensor.actor for sensor in sensors), self._ego):
+            actor.destroy()
+        self._cameras.clear()
+        self._map_name = ""
+        del self._ego
+
+    def _place_ego(self, pose: carla.Transform) -> None:
+        self._ego.apply_control(carla.VehicleControl(brake=1.0))
+        self._ego.set_target_velocity(carla.Vector3D())
+        self._ego.set_target_angular_velocity(carla.Vector3D())
+        self._ego.set_transform(pose)
+
+    def _spawn_ego(self, pose: carla.Transform) -> None:
+        library = self._world.get_blueprint_library()
+        blueprint = library.find(EGO)
+        blueprint.set_attribute("role_name", f"{ROLE}.hero")
+        self._ego = self._world.spawn_actor(blueprint, pose)
+        self._hits, self._marks = (
+            Events(self._spawn_sensor(library.find(name), carla.Transform())) for name in EVENTS
+        )
+
+    def _spawn_sensor(self, blueprint: carla.ActorBlueprint, mount: carla.Transform) -> carla.Sensor:
+        blueprint.set_attribute("role_name", f"{ROLE}.sensor")
+        return self._world.spawn_actor(blueprint, mount, attach_to=self._ego)
+
+    def _add_cameras(self, *kinds: str) -> None:
+        """Spawn cameras and tick until each has sent its first picture, which takes its stream a moment."""
+        library = self._world.get_blueprint_library()
+        for kind in kinds:
+            blueprint = camera_blueprint(library, kind, self._camera)
+            actor = self._spawn_sensor(blueprint, CHASE if kind == "chase" else ROOF)
+            self._cameras[kind] = Camera(actor, kind)
+        new = [self._cameras[kind] for kind in kinds]
+        for _ in range(FIRST_PICTURE):
+            time.sleep(0.05)
+            frame = self._world.tick()
+            deadline = time.monotonic() + self._config.timeout
+            for kind, camera in self._cameras.items():
+                if kind not in kinds:
+                    camera.wait(frame, deadline)
+            if all(camera.started(time.monotonic() + 0.1) for camera in new):
+                for camera in new:
+                    camera.wait(frame, deadline)
+                return
+        raise RuntimeError(f"the cameras {', '.join(kinds)} sent no picture within {FIRST_PICTURE} ticks")
+
+    def _advance(self) -> None:
+        frame = self._world.tick()
+        deadline = time.monotonic() + self._config.timeout
+        for camera in self._cameras.values():
+            camera.wait(frame, deadline)
+
+    def _read(self) -> Tick:
+        assert self._cast is not None
+        self._last = self._instruments.read(
+            self._frame, self._cast.members, self._hits.drain(), self._marks.drain()
+        )
+        return self._last
+
+    @property
+    def _tick_s(self) -> float:
+        """Where the ego is along its road [m]."""
+        return float(self._map.get_waypoint(self._ego.get_location()).s)
