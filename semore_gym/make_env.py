@@ -40,6 +40,26 @@ def make_env(
         >>> sorted(env.observation_space)
         ['frames', 'mask', 'residual']
     """
+    return observe(gym.make(id, **kwargs), masks=masks, frames=frames, every=every, between=between)
+
+
+def observe(
+    env: gym.Env[Any, Any],
+    *,
+    masks: str | MaskProvider | None = "oracle",
+    frames: int = 3,
+    every: int | None = None,
+    between: Between = "none",
+) -> gym.Env[dict[str, Any], Any]:
+    """Wrap an environment that observes one RGB frame so that it observes what `make_env` says.
+
+    Args:
+        env: The environment.
+        masks: As in `make_env`.
+        frames: As in `make_env`.
+        every: As in `make_env`.
+        between: As in `make_env`.
+    """
     provider = MASKS.load(masks)() if isinstance(masks, str) else masks
-    env: gym.Env[Any, Any] = ResidualFrames(FrameHistory(gym.make(id, **kwargs), frames))
+    env = ResidualFrames(FrameHistory(env, frames))
     return env if provider is None else SemanticMask(env, provider, every, between)
