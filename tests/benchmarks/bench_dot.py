@@ -1,4 +1,4 @@
-"""How surely every algorithm learns to point at a dot: ten seeds of the learning task that the tests run with one.
+"""How surely every algorithm learns to point at a dot: ten seeds of what the tests try with one.
 
 Arguments: names of algorithms; all of them where there are none.
 """

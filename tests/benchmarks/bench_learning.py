@@ -12,6 +12,7 @@ import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium import spaces
+from passes import count_passes
 from stable_baselines3 import SAC
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
@@ -77,26 +78,6 @@ def build(size, preset):
     return models
 
 
-def count_passes(model):
-    """Forward and backward passes of any encoder in one update."""
-    passes = {"forward": 0, "backward": 0}
-
-    def forward(module, inputs, output):
-        passes["forward"] += 1
-        if output.requires_grad:
-            output.register_hook(backward)
-
-    def backward(gradient):
-        passes["backward"] += 1
-
-    encoders = [module for module in model.policy.modules() if isinstance(module, PixelEncoder)]
-    hooks = [encoder.stem.register_forward_hook(forward) for encoder in encoders]
-    model.train(1, BATCH)
-    for hook in hooks:
-        hook.remove()
-    return passes
-
-
 def seconds(model, updates):
     start = time.perf_counter()
     model.train(updates, BATCH)
@@ -105,7 +86,7 @@ def seconds(model, updates):
 
 def report(name, size):
     models = build(size, PRESETS[name])
-    passes = {label: count_passes(model) for label, model in models.items()}
+    passes = {label: count_passes(model, BATCH) for label, model in models.items()}
     times = {label: [] for label in models}
     for _ in range(ROUNDS):  # in turns, so that a busy machine slows all of them
         for label, model in models.items():
