@@ -1,0 +1,109 @@
+"""Where a segmenter's weights come from, and what to say when they are not there."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A model on a hub or in a folder.
+
+    Args:
+        model: A hub's name, `"owner/name"`, or a folder that holds the same files.
+        revision: A branch, tag or commit; None means the newest.
+        local_files_only: Whether to look only at what was downloaded before.
+        size: About what a download takes, for the message that says to make it.
+    """
+
+    model: str
+    revision: str | None
+    local_files_only: bool
+    size: str
+
+    def load(self, kind: Any, **settings: Any) -> Any:
+        """Make an object of a transformers class from these files; no code that comes with them is run.
+
+        Args:
+            kind: The class, or anything else with a `from_pretrained`.
+            **settings: Its further arguments.
+
+        Raises:
+            FileNotFoundError: If the files are not there; the message says how to get them.
+        """
+        return self.look_up(kind.from_pretrained, **settings)
+
+    def look_up(self, find: Any, **settings: Any) -> Any:
+        """Call `find(model, revision=..., local_files_only=...)`, with a message of use where it fails.
+
+        Raises:
+            FileNotFoundError: If the files are not there; the message says how to get them.
+        """
+        try:
+            return find(
+                self.model, revision=self.revision, local_files_only=self.local_files_only, **settings
+            )
+        except OSError as error:
+            raise FileNotFoundError(
+                f"cannot load {self.model!r}: download it once ({self.size}) with "
+                f"`hf download {self.model}`, or give a folder that holds its files as model; {error}"
+            ) from error
+
+    def version(self, config: Any) -> str:
+        """What tells these weights from others: `"name@commit"`, or a digest of the folder's files.
+
+        Args:
+            config: The loaded model's configuration.
+        """
+        folder = Path(self.model)
+        return f"{self.model}@{digest(folder) if folder.is_dir() else config._commit_hash}"
+
+
+def digest(path: Path) -> str:
+    """First 16 digits of the SHA-256 of a file, or of all files right in a folder, with their names."""
+    total = hashlib.sha256()
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        if file.is_file():
+            total.update(file.name.encode())
+            with file.open("rb") as stream:
+                while block := stream.read(1 << 20):
+                    total.update(block)
+    return total.hexdigest()[:16]
+
+
+def need_transformers() -> None:
+    """Check that transformers is installed.
+
+    Raises:
+        ModuleNotFoundError: If it is not; the message says what to install.
+    """
+    if find_spec("transformers") is None:
+        raise ModuleNotFoundError(
+            'segmenters need transformers: pip install "semore-gym[vlm]"', name="transformers"
+        )
+
+
+def torch_dtype(name: str) -> torch.dtype:
+    """The floating-point type called `name`.
+
+    Raises:
+        ValueError: If it is not one that models run in.
+    """
+    if name not in DTYPES:
+        raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {name!r}")
+    return DTYPES[name]
+
+
+def torch_device(name: str) -> torch.device:
+    """The device called `name`; `"auto"` is the GPU where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
