@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from semore_gym.policies.augmentations import centre
 from semore_gym.policies.interaction import Interaction
 from semore_gym.policies.networks import initialise
 
@@ -66,7 +67,10 @@ def map_shape(stem: nn.Module, input_shape: tuple[int, int, int]) -> tuple[int, 
             channels, height, width = stem(torch.zeros(1, *input_shape)).shape[1:]
     except RuntimeError as error:
         side = f"{input_shape[1]}x{input_shape[2]}"
-        raise ValueError(f"images must be large enough for the encoder's convolutions, got {side}") from error
+        raise ValueError(
+            f"images must be large enough for the encoder's convolutions, got {side}; take a larger "
+            "image_size or, where they are cropped, a larger image_scale"
+        ) from error
     return channels, height, width
 
 
@@ -92,25 +96,34 @@ def feature_head(shape: tuple[int, int, int], features_dim: int, eps: float = 1e
 class Encoder(nn.Module, ABC):
     """What every method's encoder can do.
 
-    A new encoder takes the frames' shape as its first argument, sets `features_dim` and writes `convolve`
-    and `fuse`.
+    A new encoder takes the frames' shape as its first argument and hands it on, sets `features_dim` and
+    writes `convolve` and `fuse`.
+
+    Args:
+        frames_shape: (3k, H, W) of the stacked frames that it sees.
 
     Attributes:
         features_dim: Length of what `fuse` returns.
+        image_size: (H, W) of what it sees: the centre of larger frames; smaller ones in the centre of a
+            black canvas.
     """
 
     features_dim: int
 
+    def __init__(self, frames_shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.image_size = frames_shape[1:]
+
     def prepare(self, frames: Tensor) -> Inputs:
-        """Scale frames for `convolve`; passes over the same frames can share the result.
+        """Bring frames to `image_size` and scale them; passes over the same frames can share the result.
 
         Args:
-            frames: (B, 3k, H, W) uint8, or float in [0, 1].
+            frames: (B, 3k, H', W') uint8, or float in [0, 1].
 
         Returns:
             ((B, 3k, H, W) float32,) here; one tensor a stream.
         """
-        return (to_float(frames),)
+        return (to_float(centre(frames, self.image_size)),)
 
     @abstractmethod
     def convolve(self, inputs: Inputs) -> Maps:
@@ -151,7 +164,7 @@ class PixelEncoder(Encoder):
         first_kernel: int = 3,
         stream_dim: int = 50,
     ) -> None:
-        super().__init__()
+        super().__init__(frames_shape)
         self.stem = convolutions(frames_shape[0], channels, first_kernel)
         self.map_shape = map_shape(self.stem, frames_shape)
         self.head = feature_head(self.map_shape, stream_dim)
@@ -212,7 +225,7 @@ class DualStreamEncoder(Encoder):
         interaction: bool = True,
         motion_eps: float = 0.1,
     ) -> None:
-        super().__init__()
+        super().__init__(frames_shape)
         require_history(frames_shape)
         self.stream_dim = stream_dim
         self.features_dim = 2 * stream_dim
@@ -226,15 +239,15 @@ class DualStreamEncoder(Encoder):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def prepare(self, frames: Tensor) -> Inputs:
-        """Scale frames and make their residual.
+        """Bring frames to `image_size`, scale them and make their residual.
 
         Args:
-            frames: (B, 3k, H, W) uint8, or float in [0, 1].
+            frames: (B, 3k, H', W') uint8, or float in [0, 1].
 
         Returns:
             Frames (B, 3k, H, W) and residual (B, 3(k-1), H, W), float32.
         """
-        pixels = _as_float(frames)
+        pixels = _as_float(centre(frames, self.image_size))
         residual = pixels[:, 3:] - pixels[:, :-3]
         if frames.is_floating_point():
             return pixels, residual
@@ -250,9 +263,10 @@ class DualStreamEncoder(Encoder):
 
         Args:
             semantic: F_s, (B, C, h, w).
-            masks: (B, 1, H, W) uint8, or float in [0, 1]; all zero = no mask.
+            masks: (B, 1, H', W') uint8, or float in [0, 1]; all zero = no mask. Brought to `image_size`.
             gradient: Whether the encoder's gradient flows through H^.
         """
+        masks = centre(masks, self.image_size)
         rows = masks.flatten(1).any(dim=1).nonzero().squeeze(1)
         first = self.semantic[0]
         assert isinstance(first, nn.Conv2d)

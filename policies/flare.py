@@ -55,7 +55,7 @@ class FlareEncoder(Encoder):
         first_kernel: int = 3,
         stream_dim: int = 50,
     ) -> None:
-        super().__init__()
+        super().__init__(frames_shape)
         require_history(frames_shape)
         self.frames = frames_shape[0] // 3
         self.stem = convolutions(3, channels, first_kernel)

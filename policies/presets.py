@@ -16,8 +16,11 @@ ALGORITHMS: Registry[VisualSAC] = Registry(
     "algorithm",
     {
         "sac": "semore_gym.policies.visual_sac:VisualSAC",
+        "curl": "semore_gym.policies.curl:CURL",
         "deepmdp": "semore_gym.policies.deepmdp:DeepMDP",
+        "drq": "semore_gym.policies.drq:DrQ",
         "flare": "semore_gym.policies.flare:Flare",
+        "rad": "semore_gym.policies.rad:RAD",
         "semore": "semore_gym.policies.semore:SemoreSAC",
         "simoun": "semore_gym.policies.simoun:Simoun",
     },

@@ -79,7 +79,7 @@ class SimounEncoder(Encoder):
         first_kernel: int = 3,
         stream_dim: int = 50,
     ) -> None:
-        super().__init__()
+        super().__init__(frames_shape)
         require_history(frames_shape)
         self.stream_dim = stream_dim
         self.features_dim = 2 * stream_dim

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -37,6 +38,26 @@ def frames_shape(space: spaces.Space[Any]) -> tuple[int, int, int]:
             f"'frames', got {space}; wrap the environment in semore_gym.wrappers.FrameHistory"
         )
     return shape
+
+
+def scaled_shape(shape: tuple[int, int, int], scale: float) -> tuple[int, int, int]:
+    """Find the shape of what an encoder sees of stacked frames.
+
+    Args:
+        shape: (3k, H, W).
+        scale: Its side over the frames' side.
+
+    Returns:
+        (3k, ceil(scale * H), ceil(scale * W)).
+
+    Raises:
+        ValueError: If `scale` is no such fraction.
+    """
+    if not 0 < scale <= 2:
+        raise ValueError(f"image_scale must be a fraction of the images' side in (0, 2], got {scale}")
+    # rounded first: 0.07 * 100 is a little more than 7
+    height, width = (math.ceil(round(scale * side, 6)) for side in shape[1:])
+    return shape[0], height, width
 
 
 class VisualCritic(ContinuousCritic):
@@ -101,6 +122,8 @@ class VisualPolicy(SACPolicy):
         use_sde: Must be False; Stable-Baselines3 always passes it.
         encoder_class: The encoder; the class attribute `default_encoder` when None.
         encoder_kwargs: Its arguments besides the frames' shape.
+        image_scale: Side of what the encoder sees over the frames' side. It sees the centre of the frames
+            below 1, and above 1 the frames in the centre of a black canvas.
         n_critics: How many value networks.
         optimizer_class: Optimiser of actor and critic.
         optimizer_kwargs: Its arguments besides the learning rate.
@@ -121,6 +144,7 @@ class VisualPolicy(SACPolicy):
         use_sde: bool = False,
         encoder_class: type[Encoder] | None = None,
         encoder_kwargs: dict[str, Any] | None = None,
+        image_scale: float = 1.0,
         n_critics: int = 2,
         optimizer_class: type[torch.optim.Optimizer] = torch.optim.Adam,
         optimizer_kwargs: dict[str, Any] | None = None,
@@ -130,6 +154,7 @@ class VisualPolicy(SACPolicy):
         self.frames_shape = frames_shape(observation_space)
         self.encoder_class = encoder_class or self.default_encoder
         self.encoder_kwargs = encoder_kwargs or {}
+        self.image_scale = image_scale
         self.n_critics = n_critics
         super().__init__(
             observation_space,
@@ -163,7 +188,8 @@ class VisualPolicy(SACPolicy):
             )
 
     def _make_critic(self, net_arch: list[int]) -> VisualCritic:
-        encoder = self.encoder_class(self.frames_shape, **self.encoder_kwargs)
+        shape = scaled_shape(self.frames_shape, self.image_scale)
+        encoder = self.encoder_class(shape, **self.encoder_kwargs)
         space = self._features_space(encoder)
         return VisualCritic(encoder, space, self.action_space, net_arch, self.activation_fn, self.n_critics)
 
@@ -180,6 +206,7 @@ class VisualPolicy(SACPolicy):
             "activation_fn": self.activation_fn,
             "encoder_class": self.encoder_class,
             "encoder_kwargs": self.encoder_kwargs,
+            "image_scale": self.image_scale,
             "n_critics": self.n_critics,
             "optimizer_class": self.optimizer_class,
             "optimizer_kwargs": self.optimizer_kwargs,
