@@ -67,6 +67,8 @@ def test_it_saves_loads_and_continues_as_if_nothing_had_happened(case, make_mode
     model.save_replay_buffer(tmp_path / "buffer")
     loaded = type(model).load(tmp_path / "model.zip", env=make_env())
     loaded.load_replay_buffer(tmp_path / "buffer")
+    assert loaded.frame_buffer.counts() == model.frame_buffer.counts()
+    assert loaded.loss_weights == model.loss_weights
     assert_equal(states(loaded), states(model))
     for name in ("actor.optimizer", "critic.optimizer", "ent_coef_optimizer"):
         part, _, optimizer = name.rpartition(".")
