@@ -8,11 +8,12 @@ from importlib.metadata import version
 
 import gymnasium
 
+from semore_gym.backends.carla.config import CarlaConfig
 from semore_gym.make_env import make_env
 from semore_gym.scenarios import SCENARIOS
 
 __version__ = version("semore-gym")
-__all__ = ["make_env", "register_scenario"]
+__all__ = ["CarlaConfig", "make_env", "register_scenario"]
 
 
 def register_scenario(name: str, entry: str) -> None:

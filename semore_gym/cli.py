@@ -117,9 +117,9 @@ def _watch(argv: Sequence[str], console: Console) -> int:
 
 
 def _export(argv: Sequence[str], console: Console) -> int:
-    from semore_gym.runs.arguments import parse_export
+    from semore_gym.runs.arguments import ExportArguments, parse_plain
 
-    given = parse_export(argv)
+    given = parse_plain("semore export", ExportArguments, argv)
     try:
         from semore_gym.envs.driving_env import ACTION_NAMES
         from semore_gym.policies import export_onnx
@@ -134,9 +134,9 @@ def _export(argv: Sequence[str], console: Console) -> int:
 
 
 def _algorithms(argv: Sequence[str], console: Console) -> int:
-    from semore_gym.runs.arguments import AlgorithmsArguments, parse_none
+    from semore_gym.runs.arguments import AlgorithmsArguments, parse_plain
 
-    parse_none("semore algorithms", AlgorithmsArguments, argv)
+    parse_plain("semore algorithms", AlgorithmsArguments, argv)
     from semore_gym.runs.algorithms import algorithms_table
 
     console.print(algorithms_table(), soft_wrap=False)
@@ -144,11 +144,10 @@ def _algorithms(argv: Sequence[str], console: Console) -> int:
 
 
 def _doctor(argv: Sequence[str], console: Console) -> int:
-    from semore_gym.runs.arguments import DoctorArguments, parse_none
+    from semore_gym.runs.arguments import DoctorArguments, parse_plain
     from semore_gym.runs.doctor import examine
 
-    parse_none("semore doctor", DoctorArguments, argv)
-    return examine(console)
+    return examine(console, parse_plain("semore doctor", DoctorArguments, argv).carla)
 
 
 COMMANDS: dict[str, Callable[[Sequence[str], Console], int]] = {

@@ -48,7 +48,9 @@ class Server:
     def kill(self) -> None:
         """End it by SIGKILL."""
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from gymnasium import spaces
 
 from semore_gym.backends import BACKENDS
 from semore_gym.backends.base import Backend, CameraConfig, Control, Image, SimulatorError, Tick
+from semore_gym.backends.carla.config import CARLA_VARIABLE, CarlaConfig
 from semore_gym.envs.hud import draw_hud
 from semore_gym.envs.options import check_choice, check_int, choose_scenario, to_control
 from semore_gym.envs.reward import REWARDS
@@ -39,8 +40,8 @@ class DrivingEnv(gym.Env[npt.NDArray[np.uint8], npt.NDArray[np.float32]]):
 
     Args:
         scenario: A name in `SCENARIOS`, or a Scenario.
-        backend: A name in `BACKENDS`; None means "carla" where the variable SEMORE_CARLA is set and
-            "embedded" elsewhere.
+        backend: A name in `BACKENDS`; None means "carla" where `carla` is given or the variable SEMORE_CARLA
+            is set, and "embedded" elsewhere.
         image_size: Side of the observation [px], 32 to 512.
         frame_skip: Simulator ticks per step, each of `backend.dt` seconds.
         weather: A name in `WEATHERS`; None means the scenario's own.
@@ -50,6 +51,8 @@ class DrivingEnv(gym.Env[npt.NDArray[np.uint8], npt.NDArray[np.float32]]):
         depth: Put the (H, W) float32 depth of each frame [m] into info["depth"].
         walker_hit_ends: Whether hitting a person ends the episode, see `EndRules`.
         scenario_options: Fields of the scenario to replace, for example {"vehicles": 4}.
+        carla: Where the CARLA server is, with backend "carla"; None means the variable SEMORE_CARLA, or port
+            2000 of this machine.
         render_mode: "rgb_array", or "human" where there is a screen.
 
     Raises:
@@ -83,6 +86,7 @@ class DrivingEnv(gym.Env[npt.NDArray[np.uint8], npt.NDArray[np.float32]]):
         depth: bool = False,
         walker_hit_ends: bool = True,
         scenario_options: Mapping[str, Any] | None = None,
+        carla: CarlaConfig | None = None,
         render_mode: str | None = None,
     ) -> None:
         check_int("image_size", image_size, 32, 512)
@@ -100,7 +104,8 @@ class DrivingEnv(gym.Env[npt.NDArray[np.uint8], npt.NDArray[np.float32]]):
         self.max_ticks = max_ticks
         self.walker_hit_ends = walker_hit_ends
         self._extras = [kind for kind, on in (("segmentation", segmentation), ("depth", depth)) if on]
-        self._backend = _backend(backend, CameraConfig(image_size, image_size))
+        kinds = ("rgb", *self._extras, *(["chase"] if render_mode else []))
+        self._backend = _backend(backend, CameraConfig(image_size, image_size, kinds=kinds), carla)
         fps = round(1.0 / (self._backend.dt * frame_skip))
         self.metadata = {**self.metadata, "render_modes": modes, "render_fps": fps}
         self.observation_space = spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)
@@ -275,12 +280,16 @@ def _state(tick: Tick) -> dict[str, Any]:
     }
 
 
-def _backend(name: str | None, camera: CameraConfig) -> Backend:
+def _backend(name: str | None, camera: CameraConfig, carla: CarlaConfig | None) -> Backend:
     if name is None:
-        name = "carla" if os.environ.get("SEMORE_CARLA") else "embedded"
+        name = "carla" if carla or os.environ.get(CARLA_VARIABLE) else "embedded"
         if name == "embedded":
             _say_embedded()
-    return BACKENDS.load(name)(camera)  # type: ignore[call-arg]
+    if carla is None:
+        return BACKENDS.load(name)(camera)  # type: ignore[call-arg]
+    if name != "carla":
+        raise ValueError(f"carla= needs backend='carla', got backend={name!r}")
+    return BACKENDS.load(name)(camera, carla)  # type: ignore[call-arg]
 
 
 @cache

@@ -16,6 +16,7 @@ from semore_gym.runs.folder import RunFolder, newest_run
 
 A = TypeVar("A", bound=EnvConfig)
 P = TypeVar("P", bound="PolicyArguments")
+T = TypeVar("T")
 REGISTRY = ConstructorRegistry()
 
 
@@ -101,6 +102,9 @@ class AlgorithmsArguments:
 class DoctorArguments:
     """Say in plain words what works on this machine; the exit code is 0 if training does."""
 
+    carla: str | None = None
+    """Address of a CARLA server to ask, host:port; None is the variable SEMORE_CARLA, if it is set."""
+
 
 def parse_train(argv: Sequence[str]) -> TrainArguments:
     """Read the arguments of `semore train`; with --resume, the rest comes from the run's folder.
@@ -134,14 +138,9 @@ def parse_policy(prog: str, kind: type[P], argv: Sequence[str]) -> P:
     return _parse(prog, kind, kind(**known, algo=run.config.algo), argv)
 
 
-def parse_export(argv: Sequence[str]) -> ExportArguments:
-    """Read the arguments of `semore export`."""
-    return tyro.cli(ExportArguments, prog="semore export", args=argv)
-
-
-def parse_none(prog: str, kind: type[AlgorithmsArguments | DoctorArguments], argv: Sequence[str]) -> None:
-    """Read the arguments of a command that has none but --help."""
-    tyro.cli(kind, prog=prog, args=argv)
+def parse_plain(prog: str, kind: type[T], argv: Sequence[str]) -> T:
+    """Read the arguments of a command that trains and drives nothing."""
+    return tyro.cli(kind, prog=prog, args=argv)
 
 
 def _parse(prog: str, kind: type[A], default: A, argv: Sequence[str]) -> A:

@@ -9,14 +9,16 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Literal
 
 import gymnasium as gym
 from rich.console import Console
 
-from semore_gym.backends import BACKENDS
+from semore_gym.backends.base import SimulatorError
+from semore_gym.backends.carla.client import greeting
+from semore_gym.backends.carla.config import CARLA_VARIABLE, CarlaConfig
 from semore_gym.envs.window import screen_available
 from semore_gym.registry import Registry
 
@@ -41,14 +43,18 @@ class Finding:
     text: str
 
 
-def examine(console: Console) -> int:
+def examine(console: Console, carla: str | None = None) -> int:
     """Look at everything, print a line each and a verdict.
+
+    Args:
+        console: Where to.
+        carla: Address of a CARLA server, host:port; None means the variable SEMORE_CARLA, if it is set.
 
     Returns:
         0 if the embedded simulator and all that a training needs work, else 1.
     """
     broken = 0
-    for finding in findings():
+    for finding in findings(carla):
         console.print(f"{MARKS[finding.state]}  {finding.text}")
         broken += finding.state == "broken"
     if broken:
@@ -58,7 +64,7 @@ def examine(console: Console) -> int:
     return min(broken, 1)
 
 
-def findings() -> Iterator[Finding]:
+def findings(carla: str | None = None) -> Iterator[Finding]:
     """Look at one thing after the other; a failure of one does not hide the others."""
     checks: tuple[tuple[str, Callable[[], Iterator[Finding]]], ...] = (
         ("Python", _python),
@@ -74,7 +80,7 @@ def findings() -> Iterator[Finding]:
         except Exception as error:  # noqa: BLE001  whatever is wrong on a strange machine is what we tell
             yield Finding("broken", f"{what}: {type(error).__name__}: {error}")
     yield from _screen()
-    yield from _carla()
+    yield from _carla(carla or os.environ.get(CARLA_VARIABLE))
     yield Finding("note", "model weights: none are needed; masks come from the simulator (oracle) or are off")
 
 
@@ -144,17 +150,18 @@ def _screen() -> Iterator[Finding]:
         yield Finding("note", "there is no screen: `semore watch` writes a video")
 
 
-def _carla() -> Iterator[Finding]:
+def _carla(address: str | None) -> Iterator[Finding]:
     if find_spec("carla") is None:
-        client = "CARLA's Python client is not installed"
-    else:
-        try:
-            client = f"CARLA's Python client {version('carla')} is installed"
-        except PackageNotFoundError:
-            client = "a module named carla is there, which is not CARLA's package"
-    yield Finding("note", client)
-    address = os.environ.get("SEMORE_CARLA")
-    if "carla" not in BACKENDS:
-        yield Finding("note", "this version drives in the embedded simulator only, not yet in CARLA")
-        if address:
-            yield Finding("broken", f"SEMORE_CARLA={address} asks for CARLA: unset it")
+        yield Finding(
+            "broken" if address else "note",
+            'CARLA\'s Python client is not installed: pip install "semore-gym[carla]" (Python 3.10 - 3.12)',
+        )
+        return
+    yield Finding("note", f"CARLA's Python client {version('carla')} is installed")
+    if address is None:
+        yield Finding("note", "no CARLA address: give --carla host:port, or set SEMORE_CARLA")
+        return
+    try:
+        yield Finding("works", f"{address} answers: {greeting(CarlaConfig.from_address(address))}")
+    except (ValueError, SimulatorError) as error:
+        yield Finding("broken", str(error))

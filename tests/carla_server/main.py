@@ -11,6 +11,7 @@ import argparse
 import asyncio
 
 from calls import Calls
+from faults import Faults, add_faults
 from rpc import RpcServer
 from server import CarlaWorld
 from streams import StreamServer
@@ -19,15 +20,15 @@ FREE_RUN = 0.05  # seconds between the ticks of a world that waits for nobody
 
 
 async def main(arguments: argparse.Namespace) -> None:
+    await asyncio.sleep(arguments.slow_start)
     streams = StreamServer(arguments.port + 1)
     world = CarlaWorld(streams, arguments.map, arguments.version)
     calls = Calls(world)
 
-    async def before(name: str) -> None:
-        if arguments.log:
-            print(name, flush=True)
+    faults = Faults(arguments)
+    world.faults = faults
 
-    rpc = RpcServer(calls.queries(), calls.commands(), calls.bare(), before)
+    rpc = RpcServer(calls.queries(), calls.commands(), calls.bare(), faults.before)
     await asyncio.start_server(streams.serve, "127.0.0.1", arguments.port + 1)
     await asyncio.start_server(rpc.serve, "127.0.0.1", arguments.port)
     print("ready", flush=True)
@@ -42,5 +43,5 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, default=2000)
     parser.add_argument("--map", default="Town01")
     parser.add_argument("--version", default="0.9.16")
-    parser.add_argument("--log", action="store_true", help="print every call's name")
+    add_faults(parser)
     asyncio.run(main(parser.parse_args()))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
 from typing import Any
 
 from cameras import Cameras
+from faults import Faults
 from rpc import RefusedError
 from simulation import MAPS, Actor, Simulation
 from streams import StreamServer
@@ -36,6 +38,7 @@ class CarlaWorld:
         self.settings: list[Any] = list(FREE)
         self.weather: list[float] = list(NOON)
         self.traffic_managers: dict[int, Any] = {}
+        self.faults: Faults | None = None
         self._ids = itertools.count(1)
         self._cameras = Cameras()
         self.simulation: Simulation
@@ -73,6 +76,8 @@ class CarlaWorld:
         kind = description[1]
         sensor = kind.startswith("sensor.") and kind != "sensor.other.lane_invasion"
         token = self.streams.token() if sensor else b""
+        if self.faults and self.faults.refuses_spawn():
+            raise RefusedError("spawn refused")
         actor = self.simulation.spawn(description, pose, parent, token)
         if actor is None:
             raise RefusedError("unable to spawn actor: something is in the way")
@@ -145,4 +150,9 @@ class CarlaWorld:
         self._cameras.look(*self.simulation.views())
         for camera in listened:
             kind, body = self._cameras.shoot(camera)
-            self._send(camera.token, kind, self.simulation.pose_of(camera), body)
+            message = (
+                header(kind, self.frame, self.simulation.elapsed, self.simulation.pose_of(camera)) + body
+            )
+            for _ in range(self.faults.times_sent() if self.faults else 1):
+                delay = self.faults.delay_of_pictures() if self.faults else 0.0
+                asyncio.get_running_loop().call_later(delay, self.streams.publish, camera.token, message)

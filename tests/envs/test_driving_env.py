@@ -1,3 +1,4 @@
+import socket
 import subprocess
 import sys
 import warnings
@@ -9,7 +10,7 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_env_sb3
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
-import semore_gym  # noqa: F401
+from semore_gym import CarlaConfig
 from semore_gym.backends import BACKENDS
 from semore_gym.backends.base import SimulatorError
 from semore_gym.backends.embedded.backend import EmbeddedBackend
@@ -307,6 +308,23 @@ def test_bad_reset_options_are_refused(make):
 
 
 def test_asking_for_carla_never_falls_back(monkeypatch):
-    monkeypatch.setenv("SEMORE_CARLA", "127.0.0.1:2000")
-    with pytest.raises(ValueError, match="unknown backend 'carla'; known: embedded"):
+    pytest.importorskip("carla", reason="the carla client has no wheel for this Python or platform")
+    with socket.socket() as nobody:  # bound, and not listening
+        nobody.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{nobody.getsockname()[1]}"
+        monkeypatch.setenv("SEMORE_CARLA", address)
+        env = DrivingEnv("HighWay")
+        with pytest.raises(SimulatorError, match=f"no CARLA server answers at {address}"):
+            env.reset(seed=0)
+
+
+@pytest.mark.parametrize("address", ["nowhere", "host:", ":2000", "host:port"])
+def test_a_carla_address_is_host_and_port(address, monkeypatch):
+    monkeypatch.setenv("SEMORE_CARLA", address)
+    with pytest.raises(ValueError, match=f"must be host:port, .* got '{address}'"):
         DrivingEnv("HighWay")
+
+
+def test_where_carla_is_needs_the_carla_backend():
+    with pytest.raises(ValueError, match="carla= needs backend='carla', got backend='embedded'"):
+        DrivingEnv("HighWay", backend="embedded", carla=CarlaConfig())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from importlib.util import find_spec
 from typing import Any
 
 from semore_gym.backends.base import IMAGE_KINDS, CameraConfig, Control, Image, SimulatorError, Tick
@@ -25,12 +26,21 @@ class CarlaBackend:
     Args:
         camera: The ego's roof camera; its `kinds` stand ready from the start.
         config: Where the server is; None means the variable SEMORE_CARLA, or port 2000 of this machine.
+
+    Raises:
+        ImportError: If the carla package is not installed.
+        ValueError: If SEMORE_CARLA is not host:port.
     """
 
     name = "carla"
     dt = DT
 
     def __init__(self, camera: CameraConfig, config: CarlaConfig | None = None) -> None:
+        if find_spec("carla") is None:
+            raise ImportError(
+                "the carla backend needs CARLA's Python client, for Python 3.10 - 3.12: "
+                'pip install "semore-gym[carla]"'
+            )
         self._camera = camera
         self._config = config or CarlaConfig.from_environment()
         self._client: ClientProcess | None = None

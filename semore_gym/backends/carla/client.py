@@ -128,3 +128,15 @@ class ClientProcess:
         self.pictures.remove()
         if hasattr(self, "_connection"):
             self._connection.close()
+
+
+def greeting(config: CarlaConfig) -> str:
+    """Ask a server what it is.
+
+    Raises:
+        SimulatorError: If it does not answer, or is of another version than the client.
+    """
+    client = ClientProcess(config, CameraConfig())
+    said: str = client.request("greeting", timeout=3 * config.timeout)
+    client.close(config.timeout)
+    return said

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-VARIABLE = "SEMORE_CARLA"
+CARLA_VARIABLE = "SEMORE_CARLA"
 DT = 0.05  # duration of a tick [s]
 
 
@@ -38,7 +38,7 @@ class CarlaConfig:
         Raises:
             ValueError: If it is set to something else.
         """
-        value = os.environ.get(VARIABLE)
+        value = os.environ.get(CARLA_VARIABLE)
         return cls.from_address(value) if value else cls()
 
     @classmethod

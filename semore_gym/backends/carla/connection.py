@@ -48,9 +48,11 @@ def synchronous_world(client: carla.Client, map_name: str, config: CarlaConfig) 
         world = client.load_world(map_name, False)
         client.set_timeout(config.timeout)
         _synchronize(world)
-    for actor in world.get_actors():
-        if actor.attributes.get("role_name", "").startswith(ROLE):  # of a client of ours that died
-            actor.destroy()
+    world.tick()  # only a tick tells the library who is there
+    left = [actor for actor in world.get_actors() if actor.attributes.get("role_name", "").startswith(ROLE)]
+    if left:  # by a client of ours that died
+        client.apply_batch_sync([carla.command.DestroyActor(actor.id) for actor in left], False)
+        world.tick()
     return world
 
 

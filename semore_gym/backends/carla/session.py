@@ -45,6 +45,10 @@ class Session:
         self._hits: Events
         self._marks: Events
 
+    def greeting(self) -> str:
+        """What the server says of itself."""
+        return f"CARLA {self._client.get_server_version()}, map {self._client.get_world().get_map().name}"
+
     def reset(self, episode: Episode) -> Tick:
         """Place everybody and report; see `semore_gym.backends.base.Backend.reset`."""
         if self._cast is not None:

@@ -1,0 +1,198 @@
+"""What the CARLA backend does when something breaks: the promised error within the promised time, and on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import psutil
+import pytest
+
+from semore_gym import CarlaConfig
+from semore_gym.backends.base import CameraConfig, Control, SimulatorError
+from semore_gym.scenarios import SCENARIOS
+
+pytest.importorskip("carla", reason="the carla client has no wheel for this Python or platform")
+
+from semore_gym.backends.carla.backend import CarlaBackend
+
+CAMERA = CameraConfig(width=32, height=32)
+FAST = CarlaConfig(timeout=2.0, load_timeout=20.0)
+
+
+def episode(name="JayWalk", seed=0):
+    return SCENARIOS.load(name)().episode(np.random.default_rng(seed))
+
+
+@pytest.fixture
+def backend_on(monkeypatch, tmp_path):
+    """backend_on(port, **changes) -> a backend; all are closed at the end."""
+    monkeypatch.setenv("HOME", str(tmp_path))  # where the client library caches maps for ever
+    made = []
+
+    def make(port, **changes):
+        made.append(CarlaBackend(CAMERA, replace(FAST, port=port, **changes)))
+        return made[-1]
+
+    yield make
+    for backend in made:
+        backend.close()
+
+
+def drive_until_lost(backend, ticks=60):
+    """Drive; how many ticks worked, and how long the one that failed took."""
+    for done in range(ticks):
+        start = time.monotonic()
+        try:
+            backend.tick(Control(throttle=0.5))
+        except SimulatorError as error:
+            return done, time.monotonic() - start, str(error)
+    raise AssertionError("nothing broke")
+
+
+def client_of(backend):
+    return backend._client.pid
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("--die-at", ""),
+        ("--drop-at", ""),
+        ("--hang-at", ""),
+        ("--delay-at", ""),
+        ("--no-picture-at", "the rgb camera s"),
+    ],
+)
+def test_a_fault_ends_the_episode_and_no_more(fault, said, start_carla, backend_on):
+    server = start_carla(fault, "40")
+    backend = backend_on(server.port)
+    backend.reset(episode())
+    pid = client_of(backend)
+    done, seconds, error = drive_until_lost(backend)
+    assert done > 20
+    assert said in error
+    assert seconds < 15.0
+    assert not psutil.pid_exists(pid)
+    if fault not in ("--die-at", "--hang-at", "--delay-at"):
+        backend.reset(episode(seed=1))
+        assert backend.tick(Control(throttle=1.0)).frame == 1
+
+
+@pytest.mark.parametrize("fault", ["--late-picture-at", "--twice-at"])
+def test_a_late_or_double_picture_does_not_matter(fault, start_carla, backend_on):
+    plain, odd = (backend_on(start_carla(*words).port) for words in ((), (fault, "20")))
+    for backend in (plain, odd):
+        backend.reset(episode())
+    for _ in range(30):
+        ticks = [backend.tick(Control(throttle=0.5)) for backend in (plain, odd)]
+        assert ticks[0] == ticks[1]
+        np.testing.assert_array_equal(plain.image("rgb"), odd.image("rgb"))
+
+
+def test_refused_spawns_are_tried_again(start_carla, backend_on):
+    backend = backend_on(start_carla("--refuse-spawns", "2").port)
+    backend.reset(episode())
+    for _ in range(3):
+        backend.tick(Control())
+    assert backend.tick(Control()).frame == 4
+
+
+def test_a_server_that_was_replaced_is_found_again(start_carla, backend_on):
+    server = start_carla()
+    backend = backend_on(server.port)
+    backend.reset(episode())
+    backend.tick(Control())
+    server.kill()
+    with pytest.raises(SimulatorError):
+        backend.tick(Control())
+    start_carla("--port", str(server.port))
+    backend.reset(episode())
+    assert backend.tick(Control()).frame == 1
+
+
+@pytest.mark.parametrize("blow", [signal.SIGSEGV, signal.SIGSTOP, signal.SIGKILL])
+def test_a_client_that_dies_or_hangs_costs_one_episode(blow, carla_address, backend_on):
+    backend = backend_on(int(carla_address().rpartition(":")[2]))
+    backend.reset(episode())
+    backend.tick(Control(throttle=1.0))
+    pid = client_of(backend)
+    os.kill(pid, blow)
+    start = time.monotonic()
+    with pytest.raises(SimulatorError, match=r"died|did not answer"):
+        backend.tick(Control(throttle=1.0))
+    backend.reset(episode())
+    assert time.monotonic() - start < 15.0
+    assert not psutil.pid_exists(pid)
+    assert backend.tick(Control(throttle=1.0)).frame == 1
+
+
+def test_another_version_is_refused_at_once(start_carla, backend_on):
+    backend = backend_on(start_carla("--version", "0.9.15").port)
+    start = time.monotonic()
+    with pytest.raises(SimulatorError, match=r"carla package is 0\.9\.16 and the server at .* is 0\.9\.15"):
+        backend.reset(episode())
+    assert time.monotonic() - start < 10.0
+
+
+def test_nobody_there_is_said_after_the_attempts(backend_on):
+    backend = backend_on(1, attempts=2)
+    with pytest.raises(
+        SimulatorError, match=r"127\.0\.0\.1:1 failed 2 times in a row, last: .*no CARLA server"
+    ):
+        backend.reset(episode())
+
+
+def test_a_road_that_is_not_there_is_said_at_once(carla_address, backend_on):
+    backend = backend_on(int(carla_address().rpartition(":")[2]))
+    there = episode()
+    lost = replace(there, location=replace(there.location, carla_road=7))
+    with pytest.raises(SimulatorError, match=r"no lane -1 at .* m of its road 7"):
+        backend.reset(lost)
+
+
+def test_fifty_resets_leave_nobody_behind(carla_address, backend_on, tmp_path):
+    address = carla_address()
+    backend = backend_on(int(address.rpartition(":")[2]))
+    names = list(SCENARIOS)
+    for i in range(50):
+        backend.reset(episode(names[i // 20 % 3], seed=i))
+        backend.tick(Control(throttle=1.0))
+    backend.close()
+    assert actors_on(address) == {"spectator": 1}
+
+
+def actors_on(address):
+    """What a fresh client finds on a server, by the first word of its kind."""
+    code = (
+        "import carla, collections, json, sys; c = carla.Client('127.0.0.1', int(sys.argv[1])); "
+        "c.set_timeout(5.0); a = c.get_world().get_actors(); "
+        "print(json.dumps(collections.Counter(x.type_id.split('.')[0] for x in a)))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, address.rpartition(":")[2]], capture_output=True, text=True, check=True
+    )
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def test_a_killed_environment_leaves_no_client(carla_address, tmp_path):
+    address = carla_address()
+    code = (
+        "import sys, time, gymnasium as gym, semore_gym\n"
+        "env = gym.make('SemoreCarla-HighWay-v0', image_size=32); env.reset(seed=0)\n"
+        "print(env.unwrapped._backend._client.pid, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**os.environ, "SEMORE_CARLA": address, "HOME": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        pid = int(process.stdout.readline())
+        process.kill()
+    psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=5)
+    assert not psutil.pid_exists(pid)
