@@ -1,0 +1,100 @@
+"""The model card of a shared agent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from semore_gym.evaluation.metrics import QUANTITIES, Metric
+from semore_gym.evaluation.result import Evaluation
+
+if TYPE_CHECKING:
+    from semore_gym.hub.description import Description
+
+UNKNOWN = "an environment of its own"
+
+
+def card(
+    described: Description,
+    evaluation: Evaluation | None,
+    video: str | None,
+    repo_id: str | None,
+    agent_steps: int,
+) -> str:
+    """Write a README.md whose header the hub reads.
+
+    Args:
+        described: The agent.
+        evaluation: What it achieved, if known.
+        video: Name of a video beside the card, if there is one.
+        repo_id: `user/name` on the hub, if it goes there.
+        agent_steps: That it was trained for.
+
+    Returns:
+        Markdown below a YAML header with library, tags and, of an evaluation, the metrics.
+    """
+    env = described.environment["env"] if described.environment else UNKNOWN
+    metrics = {} if evaluation is None else evaluation.metrics()
+    parts = [
+        f"---\n{_header(described.algorithm, env, metrics)}\n---",
+        f"# {described.algorithm} on {env}",
+        "A [Stable-Baselines3](https://stable-baselines3.readthedocs.io) agent of semore-gym that drives "
+        f"from pixels, trained for {agent_steps:,} agent steps.",
+    ]
+    if video is not None:
+        parts.append(f"<video controls src='{video}'></video>")
+    if evaluation is not None:
+        parts += ["## Evaluation", _table(evaluation, metrics)]
+    parts += ["## Use", _usage(repo_id)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _header(algorithm: str, env: str, metrics: dict[str, Metric]) -> str:
+    from huggingface_hub import EvalResult, ModelCardData
+
+    results = [
+        EvalResult(
+            task_type="reinforcement-learning",
+            task_name="reinforcement-learning",
+            dataset_type=env,
+            dataset_name=env,
+            metric_type="mean_reward" if name == "episode_reward" else name,
+            metric_name=QUANTITIES[name].title,
+            metric_value=f"{metric.mean:.2f} +/- {metric.std:.2f}",
+        )
+        for name, metric in metrics.items()
+    ]
+    header: dict[str, Any] = {"model_name": algorithm, "eval_results": results} if results else {}
+    tags = ["reinforcement-learning", "deep-reinforcement-learning", "stable-baselines3", algorithm, env]
+    return ModelCardData(
+        library_name="semore-gym", pipeline_tag="reinforcement-learning", tags=tags, **header
+    ).to_yaml()
+
+
+def _table(evaluation: Evaluation, metrics: dict[str, Metric]) -> str:
+    rows = [
+        f"| {QUANTITIES[name].title} | {metric.mean:.2f} ± {metric.std:.2f} "
+        f"| {metric.iqm:.2f} [{metric.low:.2f}, {metric.high:.2f}] |"
+        for name, metric in metrics.items()
+    ]
+    ends = ", ".join(f"{reason} {count}" for reason, count in evaluation.end_reasons().items())
+    head = ["| | mean ± std | IQM [95% interval] |", "|---|---|---|"]
+    return "\n".join([*head, *rows, "", f"{len(evaluation.rows)} episodes; ends: {ends}."])
+
+
+def _usage(repo_id: str | None) -> str:
+    load = f'load_from_hub("{repo_id}")' if repo_id else 'load_from_folder("this/folder")'
+    policy = f"hf:{repo_id}" if repo_id else "this/folder"
+    function = load.partition("(")[0]
+    return f"""```sh
+pip install "semore-gym[hub]"
+semore watch --policy {policy}
+```
+
+```python
+from semore_gym.hub import {function}
+
+model = {load}
+action, _ = model.predict(observation, deterministic=True)
+```
+
+The weights are safetensors and the rest is JSON: loading runs no code from here."""

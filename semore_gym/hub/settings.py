@@ -1,0 +1,104 @@
+"""What makes a model the one that it is, apart from its tensors, as JSON."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from enum import Enum
+from typing import Any
+
+import torch
+from stable_baselines3.common.buffers import BaseBuffer
+from stable_baselines3.common.policies import BasePolicy
+
+from semore_gym.config import check_names
+from semore_gym.policies import VisualPolicy, VisualSAC
+
+logger = logging.getLogger(__name__)
+
+# Of this machine or of the training that is over: not shared.
+OF_THE_RUN = {"algorithm", "ep_info_buffer", "ep_success_buffer", "start_time", "tensorboard_log", "verbose"}
+CLASSES = (BasePolicy, BaseBuffer, torch.nn.Module, torch.optim.Optimizer)
+
+
+def blank(algorithm: type[VisualSAC]) -> VisualSAC:
+    """A model without an environment or networks: what it has as public attributes are the settings."""
+    return algorithm(VisualPolicy, None, _init_setup_model=False)  # type: ignore[arg-type]
+
+
+def settings_of(model: VisualSAC) -> dict[str, Any]:
+    """The settings of a model.
+
+    What JSON cannot hold, such as action noise or a learning rate's schedule, is left out with a warning.
+
+    Raises:
+        ValueError: If `policy_kwargs` or `policy_class` is among that: without them the networks are others.
+    """
+    found, left_out = {}, []
+    for name in _names(blank(type(model))):
+        try:
+            found[name] = _to_json(getattr(model, name))
+            _from_json(found[name])  # what cannot be read back is not written
+        except ValueError as error:
+            if name in ("policy_class", "policy_kwargs"):
+                raise ValueError(f"{name} cannot be shared: {error}") from error
+            left_out.append(name)
+    if left_out:
+        logger.warning("not shared, since JSON cannot hold them: %s", ", ".join(left_out))
+    return found
+
+
+def give_settings(model: VisualSAC, settings: dict[str, Any]) -> None:
+    """Set the settings of a blank model; one that is not there keeps its default.
+
+    Raises:
+        ValueError: If there is one which the model does not have, of another kind, or naming a module.
+    """
+    check_names("settings", settings, sorted(_names(model)))
+    for name, written in settings.items():
+        default, value = getattr(model, name), _from_json(written)
+        kinds = [isinstance(default, kind) != isinstance(value, kind) for kind in (dict, type, bool)]
+        if default is not None and any(kinds):
+            raise ValueError(f"setting {name} must be like {default!r}, got {written!r}")
+        setattr(model, name, tuple(value) if isinstance(value, list) else value)
+
+
+def _names(model: VisualSAC) -> set[str]:
+    state_dicts, tensors = model._get_torch_save_params()
+    kept_elsewhere = {*model._excluded_save_params(), *state_dicts, *tensors, *OF_THE_RUN}
+    return {name for name in vars(model) if not name.startswith("_")} - kept_elsewhere
+
+
+def _to_json(value: Any) -> Any:
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, type):
+        return {"class": f"{value.__module__}:{value.__qualname__}"}
+    if isinstance(value, (list, tuple)):
+        return [_to_json(item) for item in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: _to_json(item) for key, item in value.items()}
+    raise ValueError(f"{type(value).__name__} is nothing that JSON can hold")
+
+
+def _from_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        if value.keys() == {"class"}:
+            return _class(value["class"])
+        return {key: _from_json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_from_json(item) for item in value]
+    if isinstance(value, str) and ":" in value:
+        raise ValueError(f"a setting must not name a module, got {value!r}")
+    return value
+
+
+def _class(name: str) -> type:
+    """Find a class among those that are imported: reading a file must import nothing that it names."""
+    module, _, attribute = name.partition(":")
+    found = getattr(sys.modules.get(module), attribute, None)
+    if not (isinstance(found, type) and issubclass(found, CLASSES)):
+        raise ValueError(f"no policy, encoder, buffer or optimizer {name!r} is imported")
+    return found
