@@ -8,7 +8,7 @@ import onnxruntime
 import semore_gym
 from semore_gym.policies import export_onnx, make_algorithm
 
-STEPS = 2_000  # agent steps of the agent that is exported
+STEPS = 1_000  # agent steps of the agent that is exported
 
 
 def train(path: str, steps: int, learning_starts: int, batch_size: int) -> None:
@@ -42,7 +42,7 @@ def drive(path: str) -> float:
     return distance
 
 
-def main(steps: int = STEPS, learning_starts: int = 500, batch_size: int = 32) -> float:
+def main(steps: int = STEPS, learning_starts: int = 200, batch_size: int = 32) -> float:
     train("driver.onnx", steps, learning_starts, batch_size)
     return drive("driver.onnx")
 

@@ -13,12 +13,16 @@ from gymnasium import spaces
 import semore_gym
 from semore_gym.policies import ALGORITHMS, export_onnx, make_algorithm
 
-CASES = [*((name, {}) for name in ALGORITHMS), *(("semore", {"variant": f"m{i}"}) for i in (1, 2, 3))]
+CASES = [
+    *((name, {}) for name in ALGORITHMS),
+    *(("semore", {"variant": f"m{i}"}) for i in (1, 2, 3)),
+    ("rad", {"image_scale": 1.1}),
+]
 
 
 @pytest.fixture
 def make_model(make_env, small):
-    """A trained agent whose actions differ much from observation to observation, in an uneven action space."""
+    """A trained agent whose actions differ much between observations, in an uneven action space."""
 
     def make(name="sac", **options):
         env = make_env()
