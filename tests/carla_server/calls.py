@@ -55,6 +55,7 @@ class Calls:
             "spawn_actor_with_parent": self._spawn,
             "destroy_actor": self._destroy,
             "tick_cue": world.tick,
+            "busy": lambda: world.busy,  # not CARLA's: for measuring what is not the simulator's time
             "is_traffic_manager_running": lambda port: port in world.traffic_managers,
             "get_traffic_manager_running": lambda port: world.traffic_managers[port],
             "add_traffic_manager_running": self._add_traffic_manager,

@@ -34,6 +34,7 @@ class CarlaWorld:
         self.streams = streams
         self.snapshots = streams.token()
         self.frame = 0
+        self.busy = 0.0  # spent on ticks [s]
         self.episode = 0
         self.settings: list[Any] = list(FREE)
         self.weather: list[float] = list(NOON)
@@ -114,12 +115,14 @@ class CarlaWorld:
 
     def tick(self) -> int:
         """Advance the world by one frame and send what was seen; returns the frame's number."""
+        start = time.perf_counter()
         self.frame += 1
         self.simulation.tick(self.delta)
         self._send_events()
         self._send_pictures()
         body = snapshot(self.episode, time.time(), self.delta, self.simulation.states())
         self._send(self.snapshots, WORLD, Pose(), body)
+        self.busy += time.perf_counter() - start
         return self.frame
 
     def _send(self, token: bytes, kind: int, pose: Pose, body: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import carla
 import numpy as np
@@ -66,6 +67,7 @@ class Cast:
         batch = []
         for member in self.members:
             if isinstance(member.spec.behaviour, Cruise):
+                assert isinstance(member.actor, carla.Vehicle)
                 self._instruct(member.actor, member.spec.behaviour)
                 forward = member.actor.get_transform().get_forward_vector()
                 velocity = forward * member.spec.behaviour.speed
@@ -82,12 +84,12 @@ class Cast:
             ego_s: Along its road [m].
         """
         self._ticks += 1
-        batch = []
+        batch: list[Any] = []
         for member in self.members:
             if member.crossing is not None:
                 control = member.crossing.step(member.actor.get_location(), ego)
                 if control is not None:
-                    batch.append(carla.command.ApplyWalkerControl(member.actor.id, control))
+                    batch.append(_walk(member.actor, control))
         if self._ticks % RESPAWN_PERIOD == 0:
             batch += self._respawns(ego, ego_s)
         if batch:
@@ -100,7 +102,7 @@ class Cast:
         self._world.tick()
         if self._manager is not None:
             self._manager.set_synchronous_mode(False)
-            self._manager.shut_down()
+            self._manager.shut_down()  # type: ignore[no-untyped-call]
 
     def _traffic_manager(self, seed: int) -> carla.TrafficManager:
         manager = self._client.get_trafficmanager(free_port())
@@ -125,20 +127,20 @@ class Cast:
         self._world.tick()
         return [(specs[i], self._world.get_actor(number)) for i, number in sorted(numbers.items())]
 
-    def _spawn_command(self, spec: Actor, nudge: float) -> carla.command.SpawnActor:
+    def _spawn_command(self, spec: Actor, nudge: float) -> Any:
         blueprint = self._world.get_blueprint_library().find(spec.blueprint)
         blueprint.set_attribute("role_name", ROLE)
         if blueprint.has_attribute("color"):
             blueprint.set_attribute("color", str(self._rng.choice(COLORS)))
-        spawn = carla.command.SpawnActor(blueprint, self._pose(spec, spec.s + nudge))
+        command, then = carla.command, []
         if spec.blueprint.startswith("vehicle.") and spec.lights != "off":
-            spawn = spawn.then(
-                carla.command.SetVehicleLightState(carla.command.FutureActor, LIGHTS[spec.lights])
-            )
+            then.append(command.SetVehicleLightState(command.FutureActor, LIGHTS[spec.lights]))  # type: ignore[arg-type]
         if isinstance(spec.behaviour, Cruise):
             assert self._manager is not None
-            port = self._manager.get_port()
-            spawn = spawn.then(carla.command.SetAutopilot(carla.command.FutureActor, True, port))
+            then.append(command.SetAutopilot(command.FutureActor, True, self._manager.get_port()))  # type: ignore[arg-type]
+        spawn: Any = command.SpawnActor(blueprint, self._pose(spec, spec.s + nudge))
+        for step in then:
+            spawn = spawn.then(step)
         return spawn
 
     def _pose(self, spec: Actor, s: float) -> carla.Transform:
@@ -186,3 +188,7 @@ class Cast:
     def _is_clear(self, place: carla.Location, room: float = 10.0) -> bool:
         places = [member.actor.get_location() for member in self.members]
         return all(math.hypot(at.x - place.x, at.y - place.y) > room for at in places)
+
+
+def _walk(walker: carla.Actor, control: carla.WalkerControl) -> Any:
+    return carla.command.ApplyWalkerControl(walker.id, control)  # type: ignore[arg-type]  # the stub is wrong

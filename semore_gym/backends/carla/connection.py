@@ -49,9 +49,10 @@ def synchronous_world(client: carla.Client, map_name: str, config: CarlaConfig) 
         client.set_timeout(config.timeout)
         _synchronize(world)
     world.tick()  # only a tick tells the library who is there
-    left = [actor for actor in world.get_actors() if actor.attributes.get("role_name", "").startswith(ROLE)]
+    actors: list[carla.Actor] = list(world.get_actors())
+    left = [actor.id for actor in actors if actor.attributes.get("role_name", "").startswith(ROLE)]
     if left:  # by a client of ours that died
-        client.apply_batch_sync([carla.command.DestroyActor(actor.id) for actor in left], False)
+        client.apply_batch_sync([carla.command.DestroyActor(number) for number in left], False)
         world.tick()
     return world
 

@@ -40,7 +40,7 @@ class Sensor:
 
     def stop(self) -> None:
         """Listen no more."""
-        self.actor.stop()
+        self.actor.stop()  # type: ignore[no-untyped-call]
 
 
 class Camera(Sensor):
@@ -90,7 +90,7 @@ class Camera(Sensor):
         if self._kind == "segmentation":
             return bgra[..., 2]
         if self._kind == "depth":
-            codes = bgra[..., 2::-1].astype(np.float32) @ np.float32([1.0, 256.0, 65536.0])
+            codes = bgra[..., 2::-1].astype(np.float32) @ np.array([1.0, 256.0, 65536.0], np.float32)
             return codes * np.float32(FAR / (256**3 - 1))
         return bgra[..., 2::-1]
 

@@ -142,14 +142,18 @@ class Session:
         library = self._world.get_blueprint_library()
         blueprint = library.find(EGO)
         blueprint.set_attribute("role_name", f"{ROLE}.hero")
-        self._ego = self._world.spawn_actor(blueprint, pose)
+        ego = self._world.spawn_actor(blueprint, pose)
+        assert isinstance(ego, carla.Vehicle)
+        self._ego = ego
         self._hits, self._marks = (
             Events(self._spawn_sensor(library.find(name), carla.Transform())) for name in EVENTS
         )
 
     def _spawn_sensor(self, blueprint: carla.ActorBlueprint, mount: carla.Transform) -> carla.Sensor:
         blueprint.set_attribute("role_name", f"{ROLE}.sensor")
-        return self._world.spawn_actor(blueprint, mount, attach_to=self._ego)
+        sensor = self._world.spawn_actor(blueprint, mount, attach_to=self._ego)
+        assert isinstance(sensor, carla.Sensor)
+        return sensor
 
     def _add_cameras(self, *kinds: str) -> None:
         """Spawn cameras and tick until each has sent its first picture, which takes its stream a moment."""
