@@ -1,9 +1,9 @@
 """Updates per second and memory of every algorithm beside `sac`: 84x84, batch 128, every picture masked.
 
-Each is measured in a process of its own, in turns; the best of the rounds counts. Times are compared in seconds
-of the CPU, which a busy machine disturbs less. Memory is the greatest resident size, less what the imports
-take. `explained` is what an algorithm's encoder passes cost in units of `sac`'s, a backward pass being two
-forward ones; `unexplained` is the measured ratio of times over that.
+Each is measured in a process of its own, in turns; the best of the rounds counts. Times are compared in
+seconds of the CPU, which a busy machine disturbs less. Memory is the greatest resident size, less what the
+imports take. `explained` is what an algorithm's encoder passes cost in units of `sac`'s, a backward pass
+being two forward ones; `unexplained` is the measured ratio of times over that.
 
 Arguments: a preset (paper or light), then names of algorithms; paper and all of them where there are none.
 """
