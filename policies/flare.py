@@ -68,7 +68,7 @@ class FlareEncoder(Encoder):
 
     def prepare(self, frames: Tensor) -> Inputs:
         """Scale frames and fold them into the batch: ((B * k, 3, H, W) float32,)."""
-        return super().prepare(frames.unflatten(1, (self.frames, 3)).flatten(0, 1))
+        return super().prepare(frames.reshape(-1, 3, *frames.shape[2:]))
 
     def convolve(self, inputs: Inputs) -> Maps:
         """Return the k frames' maps, oldest first, each (B, C, h, w) float32."""

@@ -49,16 +49,17 @@ class Simoun(VisualSAC):
 
     The paper's: two streams, for appearance and for motion; a module in which they interact by the structure
     of their maps; an intrinsic reward from how consistent the dynamics are that either stream deduces.
-    No code is public and the formulas here are our reading of those ideas:
+    The authors have published no code; these formulas are our reading of the ideas in their abstract:
 
     * The streams and their interaction: see `SimounEncoder` and `StructuralInteraction`.
     * Dynamics: a head for each stream predicts the whole next latent from that stream alone,
       L_a = |P_a(f_a,t ; a_t) - f_{t+1}|^2 and L_m likewise, means over batch and components; f_{t+1} comes
       from the target encoder and is a constant. Both losses train the encoder.
     * Curiosity: where the predictions differ the dynamics are not learnt yet, so the critic's target
-      becomes y + beta_t * u, with u of `intrinsic_reward` for (o_t, a_t) and
-      beta_t = intrinsic_weight * max(0, 1 - t / intrinsic_steps) at agent step t. The rewards in the buffer
-      and those that are logged stay the environment's.
+      becomes y + beta_t * u, with u of `intrinsic_reward` for (o_t, a_t), once whatever the return, and
+      beta_t = intrinsic_weight * max(0, 1 - t / intrinsic_steps) at agent step t. As u is relative to its
+      batch, beta_t ends the curiosity and learning alone does not; as u is never negative, it favours long
+      episodes meanwhile. Rewards in the buffer and in the log stay the environment's.
 
     Args:
         policy: `"SimounPolicy"` or a subclass of `VisualPolicy` on a `SimounEncoder`.

@@ -48,7 +48,7 @@ class StructuralInteraction(nn.Module):
 
 def _as_map(positions: Tensor, like: Tensor) -> Tensor:
     # (B, N, C) is the memory of a channels_last (B, C, h, w)
-    return positions.transpose(1, 2).unflatten(2, like.shape[2:])
+    return positions.transpose(1, 2).reshape(like.shape)
 
 
 class SimounEncoder(Encoder):
