@@ -92,7 +92,7 @@ class DrQ(VisualSAC):
     def bootstrap(self, batch: FrameBatch, encoded: Encoded) -> Tensor:
         """Average the targets of the K shifts, once for each of the M shifts, (M * B, 1)."""
         targets = super().bootstrap(batch, encoded)
-        return _repeat(targets.unflatten(0, (self.k, -1)).mean(dim=0), self.m)
+        return _repeat(torch.stack(targets.chunk(self.k)).mean(dim=0), self.m)
 
 
 def _repeat(rows: Tensor, times: int) -> Tensor:

@@ -14,7 +14,7 @@ from semore_gym.policies.visual_sac import VisualSAC
 
 
 class RAD(VisualSAC):
-    """VisualSAC that learns from augmented images (Laskin, Lee, Stooke, Pinto, Abbeel, Srinivas 2020).
+    """VisualSAC that learns from augmented images (Laskin 2020).
 
     The images of o_t and of o_{t+n} are cropped at random, each sample and each of the two by itself, and a
     history's frames by the same offset; or they are placed at random on a larger black canvas (the paper's
