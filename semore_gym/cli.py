@@ -18,6 +18,7 @@ HELP = """usage: semore COMMAND [OPTIONS]
   evaluate   drive episodes with a trained or a built-in policy, print and save the metrics
   watch      watch a policy drive, in a window or a video
   export     write how a trained agent acts as an ONNX file
+  share      write a trained agent into a folder without pickle, or put it on Hugging Face's hub
   algorithms list the algorithms, where they come from and their options
   doctor     say what works on this machine
 
@@ -91,7 +92,7 @@ def _evaluate(argv: Sequence[str], console: Console) -> int:
         measurement = Measurement(
             given.policy, given, given.episodes, given.seed, given.n_envs, given.algo, given.device
         )
-    except ValueError as error:
+    except (ValueError, ModuleNotFoundError) as error:
         return _refuse(error)
     with measurement:
         path = given.csv or result_path(given.policy, given, given.seed, ".csv")
@@ -107,7 +108,7 @@ def _watch(argv: Sequence[str], console: Console) -> int:
         from semore_gym.runs.driving import Viewing
 
         viewing = Viewing(given.policy, given, given.seed, given.video, given.algo, given.device)
-    except ValueError as error:
+    except (ValueError, ModuleNotFoundError) as error:
         return _refuse(error)
     with viewing:
         viewing.run()
@@ -133,6 +134,19 @@ def _export(argv: Sequence[str], console: Console) -> int:
     return 0
 
 
+def _share(argv: Sequence[str], console: Console) -> int:
+    from semore_gym.runs.arguments import ShareArguments, parse_plain
+
+    try:
+        given = parse_plain("semore share", ShareArguments, argv)
+        from semore_gym.runs.sharing import share
+
+        console.print(f"{given.policy} is shared at {share(given)}")
+    except (ValueError, ModuleNotFoundError) as error:
+        return _refuse(error)
+    return 0
+
+
 def _algorithms(argv: Sequence[str], console: Console) -> int:
     from semore_gym.runs.arguments import AlgorithmsArguments, parse_plain
 
@@ -155,6 +169,7 @@ COMMANDS: dict[str, Callable[[Sequence[str], Console], int]] = {
     "evaluate": _evaluate,
     "watch": _watch,
     "export": _export,
+    "share": _share,
     "algorithms": _algorithms,
     "doctor": _doctor,
 }

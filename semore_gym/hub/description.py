@@ -11,7 +11,7 @@ from gymnasium import spaces
 from stable_baselines3.common.utils import get_device
 
 from semore_gym.config import EnvConfig, check_names
-from semore_gym.hub.settings import blank, give_settings, settings_of
+from semore_gym.hub.settings import blank, from_json, give_settings, settings_of
 from semore_gym.hub.spaces import space_from_json, space_to_json
 from semore_gym.policies import ALGORITHMS, VisualSAC
 
@@ -50,7 +50,7 @@ class Description:
             settings_of(model),
             space_to_json(model.observation_space),
             space_to_json(model.action_space),
-            None if env is None else {item.name: getattr(env, item.name) for item in fields(EnvConfig)},
+            None if env is None else _environment(env),
             {package: version(package) for package in PACKAGES},
         )
 
@@ -83,9 +83,11 @@ class Description:
         """The environment that it was trained in, if known.
 
         Raises:
-            ValueError: If a field is unknown or has a wrong value.
+            ValueError: If a field is unknown, has a wrong value or names a module.
         """
-        return None if self.environment is None else EnvConfig.from_json(json.dumps(self.environment))
+        if self.environment is None:
+            return None
+        return EnvConfig.from_json(json.dumps(from_json(self.environment)))
 
     def build(self, n_envs: int = 1, device: str = "auto") -> VisualSAC:
         """Make the model, its tensors not yet those of the agent.
@@ -109,7 +111,10 @@ class Description:
         model.action_space = action_space
         model.n_envs = n_envs
         model.device = get_device(device)
-        model._setup_model()
+        try:
+            model._setup_model()
+        except (TypeError, AttributeError, AssertionError, RuntimeError) as error:
+            raise ValueError(f"the settings make no {self.algorithm}: {error}") from error
         return model
 
 
@@ -124,3 +129,9 @@ def algorithm_name(model: VisualSAC) -> str:
     if not names:
         raise ValueError(f"{entry} must be in ALGORITHMS to be shared: ALGORITHMS.register(name, {entry!r})")
     return names[0]
+
+
+def _environment(env: EnvConfig) -> dict[str, Any]:
+    """The fields, of names that tell a module to import first only the name."""
+    values = {item.name: getattr(env, item.name) for item in fields(EnvConfig)}
+    return {name: item.rpartition(":")[2] if isinstance(item, str) else item for name, item in values.items()}

@@ -17,8 +17,9 @@ from semore_gym.hub.card import card
 from semore_gym.hub.description import Description
 from semore_gym.policies import VisualSAC
 from semore_gym.runs.assembly import check_device
+from semore_gym.runs.folder import WEIGHTS
 
-CONFIG, WEIGHTS, CARD, VIDEO = "config.json", "model.safetensors", "README.md", "replay.mp4"
+CONFIG, CARD, VIDEO = "config.json", "README.md", "replay.mp4"
 
 
 def save_to_folder(
@@ -55,14 +56,14 @@ def save_to_folder(
         >>> load_from_folder("my_agent").predict(observation, deterministic=True)
     """
     require_hub()
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     described = Description.of(model, env)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     # a clone each: safetensors refuses tensors that share memory, and knows only one layout
     tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in _tensors(model).items()}
-    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    (folder / WEIGHTS).write_bytes(save(tensors, metadata={"format": "pt"}))
     (folder / CONFIG).write_text(described.to_json(), encoding="utf-8")
     if video is not None:
         shutil.copyfile(video, folder / VIDEO)
@@ -112,11 +113,6 @@ def read_description(folder: Path) -> Description:
         return Description.from_json(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{file} is no description of a shared agent: {error}") from error
-
-
-def is_shared_agent(folder: Path) -> bool:
-    """Whether a folder looks like one of `save_to_folder`."""
-    return (folder / WEIGHTS).is_file()
 
 
 def require_hub() -> None:

@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 # Of this machine or of the training that is over: not shared.
 OF_THE_RUN = {"algorithm", "ep_info_buffer", "ep_success_buffer", "start_time", "tensorboard_log", "verbose"}
+TEMPERATURE = {"log_ent_coef", "ent_coef_optimizer"}  # which a model without networks does not know to be one
 CLASSES = (BasePolicy, BaseBuffer, torch.nn.Module, torch.optim.Optimizer)
 
 
@@ -35,10 +36,10 @@ def settings_of(model: VisualSAC) -> dict[str, Any]:
         ValueError: If `policy_kwargs` or `policy_class` is among that: without them the networks are others.
     """
     found, left_out = {}, []
-    for name in _names(blank(type(model))):
+    for name in sorted(_names(blank(type(model)))):
         try:
-            found[name] = _to_json(getattr(model, name))
-            _from_json(found[name])  # what cannot be read back is not written
+            found[name] = to_json(getattr(model, name))
+            from_json(found[name])  # what cannot be read back is not written
         except ValueError as error:
             if name in ("policy_class", "policy_kwargs"):
                 raise ValueError(f"{name} cannot be shared: {error}") from error
@@ -56,20 +57,31 @@ def give_settings(model: VisualSAC, settings: dict[str, Any]) -> None:
     """
     check_names("settings", settings, sorted(_names(model)))
     for name, written in settings.items():
-        default, value = getattr(model, name), _from_json(written)
-        kinds = [isinstance(default, kind) != isinstance(value, kind) for kind in (dict, type, bool)]
-        if default is not None and any(kinds):
+        default, value = getattr(model, name), from_json(written)
+        if default is not None and not _alike(default, value):
             raise ValueError(f"setting {name} must be like {default!r}, got {written!r}")
         setattr(model, name, tuple(value) if isinstance(value, list) else value)
 
 
 def _names(model: VisualSAC) -> set[str]:
-    state_dicts, tensors = model._get_torch_save_params()
-    kept_elsewhere = {*model._excluded_save_params(), *state_dicts, *tensors, *OF_THE_RUN}
+    kept_elsewhere = {*model._excluded_save_params(), *OF_THE_RUN, *TEMPERATURE}
     return {name for name in vars(model) if not name.startswith("_")} - kept_elsewhere
 
 
-def _to_json(value: Any) -> Any:
+def _alike(default: Any, value: Any) -> bool:
+    for kind in (bool, dict, type):
+        if isinstance(default, kind) or isinstance(value, kind):
+            return isinstance(default, kind) and isinstance(value, kind)
+    # a temperature may be a number or "auto", a training frequency a number or a list
+    return isinstance(default, str) or not isinstance(value, str)
+
+
+def to_json(value: Any) -> Any:
+    """Turn a value into what JSON holds; a class becomes its name.
+
+    Raises:
+        ValueError: If it cannot be.
+    """
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Enum):
@@ -77,21 +89,26 @@ def _to_json(value: Any) -> Any:
     if isinstance(value, type):
         return {"class": f"{value.__module__}:{value.__qualname__}"}
     if isinstance(value, (list, tuple)):
-        return [_to_json(item) for item in value]
+        return [to_json(item) for item in value]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {key: _to_json(item) for key, item in value.items()}
+        return {key: to_json(item) for key, item in value.items()}
     raise ValueError(f"{type(value).__name__} is nothing that JSON can hold")
 
 
-def _from_json(value: Any) -> Any:
+def from_json(value: Any) -> Any:
+    """Turn back what `to_json` made, but that tuples are lists.
+
+    Raises:
+        ValueError: If a class is not imported already, or a string could make a registry import a module.
+    """
     if isinstance(value, dict):
         if value.keys() == {"class"}:
             return _class(value["class"])
-        return {key: _from_json(item) for key, item in value.items()}
+        return {key: from_json(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_from_json(item) for item in value]
-    if isinstance(value, str) and ":" in value:
-        raise ValueError(f"a setting must not name a module, got {value!r}")
+        return [from_json(item) for item in value]
+    if isinstance(value, str) and ":" in value:  # a registry would import the module in front of the colon
+        raise ValueError(f"a shared agent must not name a module, got {value!r}")
     return value
 
 

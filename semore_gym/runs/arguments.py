@@ -12,7 +12,7 @@ import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from semore_gym.config import EnvConfig, TrainConfig
-from semore_gym.runs.folder import RunFolder, newest_run
+from semore_gym.runs.folder import RunFolder, newest_run, shared_folder
 
 A = TypeVar("A", bound=EnvConfig)
 P = TypeVar("P", bound="PolicyArguments")
@@ -39,7 +39,8 @@ class PolicyArguments(EnvConfig):
     """Which policy drives where."""
 
     policy: str = "scripted"
-    """A run folder, a model.zip, or one of scripted, random, do-nothing, full-throttle."""
+    """A run folder, a model.zip, a shared folder, hf:user/name, or one of scripted, random, do-nothing,
+    full-throttle."""
     algo: str = "semore"
     """Algorithm of a model.zip that lies in no run folder."""
     device: str = "auto"
@@ -51,7 +52,8 @@ class EvaluateArguments(PolicyArguments):
     """Drive episodes without learning and print the metrics."""
 
     policy: tyro.conf.Positional[str] = "scripted"
-    """A run folder, a model.zip, or one of scripted, random, do-nothing, full-throttle."""
+    """A run folder, a model.zip, a shared folder, hf:user/name, or one of scripted, random, do-nothing,
+    full-throttle."""
     episodes: int = 20
     """Episodes to drive."""
     seed: int = 1
@@ -94,6 +96,28 @@ class ExportArguments:
 
 
 @dataclass(frozen=True)
+class ShareArguments:
+    """Share a trained agent, with its metrics and video, in a folder or on Hugging Face's hub."""
+
+    policy: tyro.conf.Positional[str]
+    """A run folder, or a checkpoint in one."""
+    to: Path | None = None
+    """Write this folder and upload nothing."""
+    repo_id: str | None = None
+    """Upload to this repository, user/name; it is made if it does not exist."""
+    private: bool = False
+    """Whether a repository that is made is private."""
+    episodes: int = 20
+    """Episodes to measure for the model card; 0 leaves the metrics out."""
+
+    def __post_init__(self) -> None:
+        if (self.to is None) == (self.repo_id is None):
+            raise ValueError("share needs either --to FOLDER or --repo-id USER/NAME")
+        if self.episodes < 0:
+            raise ValueError(f"episodes must be at least 0, got {self.episodes}")
+
+
+@dataclass(frozen=True)
 class AlgorithmsArguments:
     """List the algorithms: what each is, where it comes from, and the options that it alone has."""
 
@@ -131,11 +155,22 @@ def parse_train(argv: Sequence[str]) -> TrainArguments:
 def parse_policy(prog: str, kind: type[P], argv: Sequence[str]) -> P:
     """Read arguments that name a policy; the environment of a trained one is what it was trained in."""
     first = _parse(prog, kind, kind(), argv)
-    run = RunFolder.containing(Path(first.policy))
-    if run is None:
+    config = _trained_in(first.policy)
+    if config is None:
         return first
-    known = {item.name: getattr(run.config, item.name) for item in fields(EnvConfig)}
-    return _parse(prog, kind, kind(**known, algo=run.config.algo), argv)
+    known = {item.name: getattr(config, item.name) for item in fields(EnvConfig)}
+    algo = config.algo if isinstance(config, TrainConfig) else first.algo
+    return _parse(prog, kind, kind(**known, algo=algo), argv)
+
+
+def _trained_in(policy: str) -> EnvConfig | None:
+    shared = shared_folder(policy)
+    if shared is None:
+        run = RunFolder.containing(Path(policy))
+        return run.config if run else None
+    from semore_gym.hub.folder import read_description  # slow to import
+
+    return read_description(shared).env_config()
 
 
 def parse_plain(prog: str, kind: type[T], argv: Sequence[str]) -> T:

@@ -24,7 +24,7 @@ from semore_gym.evaluation import (
 from semore_gym.evaluation.tally import Policy
 from semore_gym.policies import VisualSAC
 from semore_gym.runs.assembly import build_env, build_vec_env, load_model
-from semore_gym.runs.folder import RunFolder
+from semore_gym.runs.folder import RunFolder, shared_folder
 
 BUILT_IN = ("scripted", "random", "do-nothing", "full-throttle")
 
@@ -35,7 +35,7 @@ def named_policy(
     """Find a policy.
 
     Args:
-        name: One of `BUILT_IN`, or the path of a run folder, a checkpoint or a model.zip.
+        name: One of `BUILT_IN`, or as in `named_agent`.
         env: What it will drive in.
         algo: Algorithm of a model that lies in no run folder.
         device: Where networks go.
@@ -63,13 +63,18 @@ def named_agent(name: str, algo: str = "semore", device: str = "auto") -> Visual
     """Load a trained agent.
 
     Args:
-        name: Path of a run folder, a checkpoint or a model.zip.
+        name: Path of a run folder, a checkpoint, a model.zip or a shared agent, or `hf:user/name`.
         algo: Algorithm of a model that lies in no run folder.
         device: Where networks go.
 
     Raises:
         ValueError: If there is no such agent.
     """
+    shared = shared_folder(name)
+    if shared is not None:
+        from semore_gym.hub import load_from_folder  # needs what an extra installs
+
+        return load_from_folder(shared, device=device)
     run = RunFolder.containing(Path(name))
     return load_model(model_file(Path(name)), run.config.algo if run else algo, device=device)
 
@@ -152,7 +157,7 @@ def show(policy: str, result: Evaluation, path: Path, console: Console) -> None:
 
 def result_path(policy: str, config: EnvConfig, seed: int, suffix: str) -> Path:
     """Where a result of a policy belongs if nobody says: in its run, or in runs/."""
-    run = RunFolder.containing(Path(policy))
+    run = None if shared_folder(policy) else RunFolder.containing(Path(policy))
     rest = f"{config.env.replace(':', '-')}-seed{seed}{suffix}"
     if run is None:
         return Path("runs") / f"{Path(policy).stem}-{rest}"

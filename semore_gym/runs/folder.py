@@ -12,6 +12,8 @@ from typing import Any
 from semore_gym.config import TrainConfig
 from semore_gym.runs.atomic import UNFINISHED, write_text
 
+WEIGHTS = "model.safetensors"  # of a shared agent
+
 
 class RunFolder:
     """A training run on the disk.
@@ -109,6 +111,19 @@ def refuse_used(path: Path) -> None:
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise ValueError(f"{path} exists already: resume it or choose another run folder")
+
+
+def shared_folder(policy: str) -> Path | None:
+    """The folder of a shared agent, downloaded where it is `hf:user/name`; None if `policy` names none.
+
+    Raises:
+        ValueError: If it cannot be downloaded.
+    """
+    if policy.startswith("hf:"):
+        from semore_gym.hub.remote import download
+
+        return download(policy.removeprefix("hf:"))
+    return Path(policy) if (Path(policy) / WEIGHTS).is_file() else None
 
 
 def newest_run(root: Path = Path("runs")) -> Path:
