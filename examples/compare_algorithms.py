@@ -1,4 +1,4 @@
-"""Several algorithms by name, the same small budget each, in one table."""
+"""Several algorithms by name (all of them take some minutes), the same small budget each, in one table."""
 
 import sys
 
