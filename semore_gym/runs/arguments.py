@@ -88,7 +88,7 @@ class ExportArguments:
     """Write how a trained agent acts as an ONNX file, which runs where there is no torch."""
 
     policy: tyro.conf.Positional[str]
-    """A run folder, a checkpoint or a model.zip."""
+    """A run folder, a checkpoint, a model.zip, a shared agent or hf:user/name."""
     path: tyro.conf.Positional[Path] = Path("driver.onnx")
     """Where the file goes."""
     algo: str = "semore"
