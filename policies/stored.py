@@ -42,14 +42,15 @@ class StoredSAC(SAC):
 
         Raises:
             ValueError: If another algorithm wrote the file, its spaces are not the environment's, its tensors
-                do not fit the networks, or a further keyword is no attribute that can be replaced.
+                do not fit the networks, or a further keyword names what cannot be replaced.
         """
         blank = cls(VisualPolicy, None, _init_setup_model=False)  # type: ignore[arg-type]
-        wrong = sorted(set(kwargs) - (vars(blank).keys() - cls.fixed))
-        if wrong:
-            raise ValueError(f"load cannot replace {', '.join(wrong)} of a saved {cls.__name__}")
+        unknown = sorted(kwargs.keys() - vars(blank).keys())
+        if unknown:
+            raise ValueError(f"load replaces attributes, and {cls.__name__} has no {', '.join(unknown)}")
+        wanted = {name: kwargs.pop(name) for name in cls.fixed & kwargs.keys()}
         try:
-            return super().load(
+            model = super().load(
                 path, env, device, custom_objects, print_system_info, force_reset=force_reset, **kwargs
             )
         except RuntimeError as error:
@@ -57,6 +58,10 @@ class StoredSAC(SAC):
                 raise
             first = " ".join(str(error).split("\n\t")[:2])  # one line for each tensor would follow
             raise ValueError(f"the tensors in {path} do not fit the networks: {first}") from error
+        for name, value in wanted.items():
+            if (saved := getattr(model, name)) != value:
+                raise ValueError(f"{name} of the model in {path} is {saved!r}, and cannot become {value!r}")
+        return model
 
     def _setup_model(self) -> None:
         if self.algorithm != type(self).__name__:

@@ -271,9 +271,15 @@ def test_loading_replaces_what_can_be_replaced_and_refuses_the_rest(case, saved,
     path, kind = saved(case, make_model), ALGORITHMS.load(CASES[case][0])
     loaded = kind.load(path, batch_size=7, tau=0.5)
     assert (loaded.batch_size, loaded.tau) == (7, 0.5)
-    for name in ("learning_rat", "algorithm", *(kind.fixed - {"algorithm"})):
-        with pytest.raises(ValueError, match=f"load cannot replace {name} of a saved {kind.__name__}"):
-            kind.load(path, **{name: "m2"})
+    with pytest.raises(ValueError, match=f"{kind.__name__} has no learning_rat"):
+        kind.load(path, learning_rat=0.1)
+    for name in kind.fixed:
+        own = getattr(loaded, name)
+        assert getattr(kind.load(path, **{name: own}), name) == own
+        with pytest.raises(
+            ValueError, match=rf"{name} of the model in .* is '{own}', and cannot become 'm9'"
+        ):
+            kind.load(path, **{name: "m9"})
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
