@@ -1,4 +1,5 @@
 import csv
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -145,6 +146,13 @@ def test_evaluate_takes_a_run_a_checkpoint_or_a_model(run, part, capsys):
 def test_evaluate_refuses_other_observations_than_the_trained_ones(run, capsys):
     assert main(["evaluate", str(run), "--image-size", "48", "--episodes", "1"]) == 2
     assert "was trained on other observations" in capsys.readouterr().err
+
+
+def test_evaluate_refuses_a_model_of_another_algorithm(run, capsys):
+    shutil.copy(run / "checkpoints/step-000000012/model.zip", "mine.zip")
+    assert main(["evaluate", "mine.zip", *SMALL, "--algo", "drq", "--episodes", "1"]) == 2
+    assert "mine.zip: a model saved by SemoreSAC cannot be loaded as DrQ" in capsys.readouterr().err
+    assert main(["evaluate", "mine.zip", *SMALL, "--algo", "semore", "--episodes", "1"]) == 0
 
 
 def test_watch_writes_a_video_where_it_is_told(run, capsys):

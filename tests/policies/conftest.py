@@ -87,9 +87,9 @@ DOT_SETTINGS: dict[str, Any] = {
 }
 
 
-def learn_dot(name: str, seed: int, **options: Any) -> VisualSAC:
+def learn_dot(name: str, seed: int) -> VisualSAC:
     """Train an algorithm for `DOT_STEPS` steps on `StillDot`."""
-    return make_algorithm(name, StillDot(), seed=seed, **DOT_SETTINGS, **options).learn(DOT_STEPS)
+    return make_algorithm(name, StillDot(), seed=seed, **DOT_SETTINGS).learn(DOT_STEPS)
 
 
 def dot_reward(policy: Callable[[Any], Any], episodes: int = 100) -> float:
