@@ -44,4 +44,6 @@ if __name__ == "__main__":
     parser.add_argument("--map", default="Town01")
     parser.add_argument("--version", default="0.9.16")
     add_faults(parser)
-    asyncio.run(main(parser.parse_args()))
+    # what CARLA's own program is told, as far as it matters here
+    parser.add_argument("-carla-rpc-port", dest="port", type=int)
+    asyncio.run(main(parser.parse_known_args()[0]))

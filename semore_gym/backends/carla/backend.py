@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
 from semore_gym.backends.base import IMAGE_KINDS, CameraConfig, Control, Image, SimulatorError, Tick
 from semore_gym.backends.carla.client import ClientProcess, SetupError
 from semore_gym.backends.carla.config import DT, CarlaConfig
+from semore_gym.backends.carla.server import CarlaServer
 from semore_gym.scenarios.base import Episode
 
 logger = logging.getLogger(__name__)
@@ -43,8 +45,11 @@ class CarlaBackend:
             )
         self._camera = camera
         self._config = config or CarlaConfig.from_environment()
+        self._server = CarlaServer(self._config) if self._config.server is not None else None
+        self._episodes = 0  # since the server was started
         self._client: ClientProcess | None = None
         self._failures = 0  # in a row
+        self._suspect = False  # whether the server is to be started anew
         self._ticks = 0  # since the last failure
 
     def reset(self, episode: Episode) -> Tick:
@@ -56,6 +61,8 @@ class CarlaBackend:
         """
         while True:
             try:
+                if self._server is not None:
+                    self._tend(self._server)
                 if self._client is None:
                     self._client = ClientProcess(self._config, self._camera)
                 tick: Tick = self._client.request("reset", episode, timeout=self._config.load_timeout)
@@ -100,6 +107,22 @@ class CarlaBackend:
         if self._client is not None:
             self._client.close(self._config.timeout)
             self._client = None
+        if self._server is not None:
+            self._server.stop()
+
+    def _tend(self, server: CarlaServer) -> None:
+        """Start the server where it is not running, has failed, or has served long enough."""
+        limits = self._config
+        if server.alive and not self._suspect:
+            if self._episodes < limits.recycle_episodes and server.memory() < limits.recycle_memory:
+                self._episodes += 1
+                return
+            logger.info("starting the CARLA server anew after %d episodes", self._episodes)
+        if self._client is not None:
+            self._client.close(limits.timeout)
+            self._client = None
+        self._config = replace(limits, host="127.0.0.1", port=server.start())
+        self._episodes, self._suspect = 1, False
 
     def _request(self, name: str, *arguments: object) -> Any:
         if self._client is None:
@@ -115,3 +138,4 @@ class CarlaBackend:
         self._client = None
         self._failures += 1
         self._ticks = 0
+        self._suspect = self._failures > 1  # a first one may be the client library's

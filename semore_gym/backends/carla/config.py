@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Literal
 
 CARLA_VARIABLE = "SEMORE_CARLA"
 DT = 0.05  # duration of a tick [s]
@@ -23,11 +24,33 @@ class CarlaConfig:
     """For connecting and placing everybody, a map's loading included [s]."""
     attempts: int = 3
     """Failures in a row before the environment gives up."""
+    server: str | None = None
+    """Start a server of one's own, on a free port: the path of CarlaUE4.sh, or "docker". None expects one at
+    `host` and `port`."""
+    gpu: int | None = None
+    """Which GPU draws, for a server of one's own; None is the driver's choice."""
+    quality: Literal["Epic", "Low"] = "Epic"
+    """How well it draws, likewise."""
+    start_timeout: float = 120.0
+    """For it to answer after its start [s]."""
+    recycle_episodes: int = 200
+    """It is started anew after so many episodes: CARLA's memory grows."""
+    recycle_memory: float = 16.0
+    """Or when its processes hold more than this [GiB]; not seen from outside a container."""
+    log: str = "carla-server.log"
+    """Where what it prints goes; several servers append to it."""
 
     def __post_init__(self) -> None:
         if not 0 < self.port < 65535:
             raise ValueError(f"port must be from 1 to 65534, got {self.port!r}")
-        for name in ("timeout", "load_timeout", "attempts"):
+        for name in (
+            "timeout",
+            "load_timeout",
+            "attempts",
+            "start_timeout",
+            "recycle_episodes",
+            "recycle_memory",
+        ):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)!r}")
 

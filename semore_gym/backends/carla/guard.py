@@ -1,0 +1,60 @@
+"""Runs a program in a process group of its own and ends the whole group, whatever happens to its owner.
+
+`python -m semore_gym.backends.carla.guard ATTACHED CLEANUP... -- COMMAND...`, started by `CarlaServer`.
+ATTACHED is 1 where the program ends with its owner: the end of standard input tells. CLEANUP is a command
+that is run last, or nothing. For Linux.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from types import FrameType
+
+PATIENCE = 5.0  # between asking to end and killing [s]
+
+
+def main(attached: bool, cleanup: list[str], command: list[str]) -> int:
+    """Run the command until it ends, or its owner does, or this process is asked to end."""
+    program = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+
+    def stop(number: int = 0, frame: FrameType | None = None) -> None:
+        _end_group(program)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the owner's to answer
+    if attached:
+        threading.Thread(target=_wait_for_owner, args=(program,), daemon=True).start()
+    try:
+        return program.wait()
+    finally:
+        _end_group(program)  # its children, where it left some behind
+        if cleanup:
+            subprocess.run(cleanup, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+
+
+def _wait_for_owner(program: subprocess.Popen[bytes]) -> None:
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    _end_group(program)
+
+
+def _end_group(program: subprocess.Popen[bytes]) -> None:
+    _signal_group(program, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        program.wait(PATIENCE)
+    _signal_group(program, signal.SIGKILL)
+
+
+def _signal_group(program: subprocess.Popen[bytes], number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(program.pid, number)
+
+
+if __name__ == "__main__":
+    split = sys.argv.index("--")
+    sys.exit(main(sys.argv[1] == "1", sys.argv[2:split], sys.argv[split + 1 :]))

@@ -1,0 +1,182 @@
+"""CARLA servers of one's own: started, watched, started again, and ended for certain."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from semore_gym.backends.base import SimulatorError
+from semore_gym.backends.carla.client import SetupError
+from semore_gym.backends.carla.config import CarlaConfig
+
+logger = logging.getLogger(__name__)
+
+IMAGE = "carlasim/carla:0.9.16"
+PORTS = 3  # that a server takes, in a row
+END_TIMEOUT = 30.0  # for the guard to end everything [s]
+GIB = 2**30
+
+
+class CarlaServer:
+    """One server process on free ports, under a guard that ends it with this process.
+
+    Args:
+        config: Which server (`config.server`) and how.
+        attached: Whether the server ends when this process does.
+        port: Its RPC port; None finds a free one with free neighbours.
+    """
+
+    def __init__(self, config: CarlaConfig, attached: bool = True, port: int | None = None) -> None:
+        self._config = config
+        self._attached = attached
+        self.port = port
+        self._guard: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of its guard; None where none runs."""
+        return self._guard.pid if self._guard is not None and self.alive else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs."""
+        return self._guard is not None and self._guard.poll() is None
+
+    def start(self) -> int:
+        """Start it and wait until it answers.
+
+        Returns:
+            Its RPC port.
+
+        Raises:
+            SetupError: If there is no such program.
+            SimulatorError: If it ends or does not answer in time.
+        """
+        self.stop()
+        port = self.port or free_ports()
+        command, cleanup = self._command(port)
+        words = [sys.executable, "-m", "semore_gym.backends.carla.guard", str(int(self._attached))]
+        with Path(self._config.log).open("ab") as log:
+            self._guard = subprocess.Popen(
+                [*words, *cleanup, "--", *command],
+                stdin=subprocess.PIPE if self._attached else subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._wait(port)
+        logger.info("a CARLA server listens on port %d, its output is in %s", port, self._config.log)
+        return port
+
+    def stop(self) -> None:
+        """End it and all its processes; may be called when none runs."""
+        if self._guard is None:
+            return
+        self._guard.terminate()
+        try:
+            self._guard.wait(END_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            for process in psutil.Process(self._guard.pid).children(recursive=True):
+                process.kill()
+            self._guard.kill()
+            self._guard.wait()
+        if self._guard.stdin is not None:
+            self._guard.stdin.close()
+        self._guard = None
+
+    def memory(self) -> float:
+        """What its processes hold [GiB]."""
+        if self._guard is None or not self.alive:
+            return 0.0
+        total = 0
+        for process in psutil.Process(self._guard.pid).children(recursive=True):
+            try:
+                total += process.memory_info().rss
+            except psutil.NoSuchProcess:
+                continue
+        return total / GIB
+
+    def _wait(self, port: int) -> None:
+        deadline = time.monotonic() + self._config.start_timeout
+        while time.monotonic() < deadline:
+            if not self.alive:
+                assert self._guard is not None
+                code = self._guard.returncode
+                raise SimulatorError(
+                    f"the CARLA server ended at its start (exit {code}): see {self._config.log}"
+                )
+            if answers(port):
+                return
+            time.sleep(0.1)
+        self.stop()
+        raise SimulatorError(
+            f"the CARLA server did not answer within {self._config.start_timeout:g} s: see {self._config.log}"
+        )
+
+    def _command(self, port: int) -> tuple[list[str], list[str]]:
+        """What starts the server, and what has to be run after its end."""
+        options = [
+            "-RenderOffScreen",
+            "-nosound",
+            f"-quality-level={self._config.quality}",
+            f"-carla-rpc-port={port}",
+        ]
+        if self._config.server == "docker":
+            return self._docker_command(port, options)
+        program = shutil.which(os.path.expanduser(self._config.server or ""))
+        if program is None:
+            raise SetupError(f"server must be an executable or 'docker', got {self._config.server!r}")
+        graphics = [] if self._config.gpu is None else [f"-graphicsadapter={self._config.gpu}"]
+        return [program, *options, *graphics], []
+
+    def _docker_command(self, port: int, options: list[str]) -> tuple[list[str], list[str]]:
+        docker = shutil.which("docker")
+        if docker is None:
+            raise SetupError("server is 'docker', and there is no docker on this machine")
+        name = f"semore-carla-{port}"
+        ports = f"{port}-{port + PORTS - 1}"
+        gpus = "all" if self._config.gpu is None else f"device={self._config.gpu}"
+        run = [docker, "run", "--rm", "--name", name, "--gpus", gpus, "-p", f"127.0.0.1:{ports}:{ports}"]
+        environment = ["-e", "NVIDIA_DRIVER_CAPABILITIES=all", "-e", "SDL_VIDEODRIVER=offscreen"]
+        return [*run, *environment, IMAGE, "bash", "CarlaUE4.sh", *options], [docker, "rm", "-f", name]
+
+
+def answers(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether somebody listens on a port."""
+    try:
+        socket.create_connection((host, port), 1.0).close()
+    except OSError:
+        return False
+    return True
+
+
+def free_ports() -> int:
+    """The first of three free ports in a row, of this machine.
+
+    Raises:
+        SimulatorError: If none are found.
+    """
+    for _ in range(100):
+        with socket.socket() as first:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+        if all(_is_free(port + i) for i in range(PORTS)):
+            return port
+    raise SimulatorError("no three free ports in a row were found")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError):
+            return False
+        return True

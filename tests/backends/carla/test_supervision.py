@@ -1,0 +1,174 @@
+"""Servers of one's own: started on free ports, started again, and ended for certain."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from semore_gym import CarlaConfig
+from semore_gym.backends.base import CameraConfig, Control, SimulatorError
+from semore_gym.backends.carla.server import CarlaServer, answers, free_ports
+from semore_gym.scenarios import SCENARIOS
+
+pytest.importorskip("carla", reason="the carla client has no wheel for this Python or platform")
+
+from semore_gym.backends.carla.backend import CarlaBackend
+
+MAIN = Path(__file__).parents[2] / "carla_server" / "main.py"
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    """A config whose server is the tests', as a program such as CarlaUE4.sh: a shell that starts another."""
+    monkeypatch.setenv("HOME", str(tmp_path))  # where the client library caches maps for ever
+    return CarlaConfig(
+        server=str(program(tmp_path, f"{sys.executable} {MAIN} $*")),
+        log=str(tmp_path / "server.log"),
+        timeout=3.0,
+        start_timeout=20.0,
+    )
+
+
+def program(folder, command):
+    """An executable that runs a shell command."""
+    path = folder / "CarlaUE4.sh"
+    path.write_text(f"#!/bin/sh\n{command}\nexit $?\n")
+    path.chmod(0o755)
+    return path
+
+
+def family(pid):
+    return [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+
+
+def assert_gone(processes):
+    _, alive = psutil.wait_procs(processes, timeout=10)
+    assert not alive
+
+
+def test_it_starts_answers_and_ends_with_all_its_processes(config):
+    server = CarlaServer(config)
+    port = server.start()
+    assert answers(port)
+    assert 0.01 < server.memory() < 2.0
+    processes = family(server.pid)
+    assert len(processes) == 3  # guard, shell, python
+    server.stop()
+    assert not server.alive
+    assert_gone(processes)
+    server.stop()
+
+
+def test_it_ends_when_its_owner_is_killed(config):
+    code = (
+        "import sys, time; from semore_gym import CarlaConfig; "
+        "from semore_gym.backends.carla.server import CarlaServer; "
+        "s = CarlaServer(CarlaConfig(server=sys.argv[1], log=sys.argv[2])); s.start(); "
+        "print(s.pid, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, config.server, config.log], stdout=subprocess.PIPE, text=True
+    ) as owner:
+        processes = family(int(owner.stdout.readline()))
+        owner.kill()
+    assert_gone(processes)
+
+
+def test_a_program_that_ends_at_once_is_said_with_its_log(config, tmp_path):
+    broken = replace(config, server=str(program(tmp_path, "echo no vulkan; exit 3")))
+    with pytest.raises(SimulatorError, match=rf"ended at its start \(exit 3\): see {config.log}"):
+        CarlaServer(broken).start()
+    assert Path(config.log).read_text() == "no vulkan\n"
+
+
+def test_a_program_that_never_answers_is_ended(config, tmp_path):
+    silent = replace(config, server=str(program(tmp_path, "sleep 77.7")), start_timeout=1.0)
+    with pytest.raises(SimulatorError, match="did not answer within 1 s"):
+        CarlaServer(silent).start()
+    words = [process.info["cmdline"] for process in psutil.process_iter(["cmdline"])]
+    assert ["sleep", "77.7"] not in words
+
+
+@pytest.mark.parametrize("server", ["/nowhere/CarlaUE4.sh", ""])
+def test_no_such_program(server, config):
+    with pytest.raises(SimulatorError, match="server must be an executable or 'docker', got"):
+        CarlaServer(replace(config, server=server)).start()
+
+
+def test_docker_without_docker(config, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(SimulatorError, match="no docker on this machine"):
+        CarlaServer(replace(config, server="docker")).start()
+
+
+def test_ports_come_in_threes():
+    port = free_ports()
+    assert not any(answers(port + i) for i in range(3))
+
+
+def episode(seed=0):
+    return SCENARIOS.load("JayWalk")().episode(np.random.default_rng(seed))
+
+
+@pytest.fixture
+def backend_with(config):
+    """backend_with(**changes) -> a backend with a server of its own; all are closed at the end."""
+    made = []
+
+    def make(**changes):
+        made.append(CarlaBackend(CameraConfig(32, 32), replace(config, **changes)))
+        return made[-1]
+
+    yield make
+    for backend in made:
+        backend.close()
+
+
+def test_two_backends_have_a_server_each(backend_with):
+    first, second = backend_with(), backend_with()
+    ticks = [backend.reset(episode()) for backend in (first, second)]
+    assert ticks[0] == ticks[1]
+    assert first._config.port != second._config.port
+    processes = [process for backend in (first, second) for process in family(backend._server.pid)]
+    for backend in (first, second):
+        backend.close()
+    assert_gone(processes)
+
+
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_server_that_dies_or_hangs_is_started_again(blow, backend_with):
+    backend = backend_with()
+    backend.reset(episode())
+    processes = family(backend._server.pid)
+    os.kill(processes[-1].pid, blow)
+    with pytest.raises(SimulatorError):
+        backend.tick(Control())
+    start = time.monotonic()
+    backend.reset(episode())
+    assert backend.tick(Control()).frame == 1
+    assert time.monotonic() - start < 30.0
+    assert_gone(processes)
+
+
+def test_it_is_started_anew_after_so_many_episodes(backend_with):
+    backend = backend_with(recycle_episodes=2)
+    pids = []
+    for i in range(5):
+        backend.reset(episode(i))
+        pids.append(backend._server.pid)
+    assert pids[0] == pids[1] != pids[2] == pids[3] != pids[4]
+
+
+def test_it_is_started_anew_when_it_has_grown(backend_with):
+    backend = backend_with(recycle_memory=1e-6)
+    backend.reset(episode())
+    first = backend._server.pid
+    backend.reset(episode())
+    assert backend._server.pid != first
