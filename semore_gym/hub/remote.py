@@ -73,11 +73,13 @@ def load_from_hub(
 def download(repo_id: str, revision: str | None = None, token: str | None = None) -> Path:
     """Download the two files of an agent that loading reads; the arguments are `load_from_hub`'s."""
     require_hub()
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        folder = snapshot_download(repo_id, revision=revision, token=token, allow_patterns=[CONFIG, WEIGHTS])
+        folder = Path(hf_hub_download(repo_id, CONFIG, revision=revision, token=token)).parent
+        # the folder's name is the commit: the tensors are those that belong to this config
+        hf_hub_download(repo_id, WEIGHTS, revision=folder.name, token=token)
     except (HfHubHTTPError, LocalEntryNotFoundError) as error:
         raise ValueError(f"{repo_id} cannot be downloaded: {error}") from error
-    return Path(folder)
+    return folder

@@ -39,21 +39,21 @@ def copy(shared, tmp_path) -> Path:
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_every_algorithm_comes_back_bit_for_bit_and_learns_on(name, driving_env, tmp_path):
     env = driving_env()
-    model = make_algorithm(name, env, seed=0, tau=0.02, learning_rate=5e-4, **QUICK).learn(30)
+    model = make_algorithm(name, env, seed=0, tau=0.02, learning_rate=5e-4, **QUICK).learn(26)
     folder = save_to_folder(model, tmp_path / "agent")
     assert sorted(file.name for file in folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
     loaded = load_from_folder(folder, env=env, device="cpu")
     assert type(loaded) is type(model)
     np.testing.assert_array_equal(actions(loaded, env), actions(model, env))
-    assert (loaded.tau, loaded.learning_rate, loaded.num_timesteps) == (0.02, 5e-4, 30)
+    assert (loaded.tau, loaded.learning_rate, loaded.num_timesteps) == (0.02, 5e-4, 26)
     kept, found = model.get_parameters(), loaded.get_parameters()
     for part in ("policy", "heads"):
         for key, tensor in kept[part].items():
             assert torch.equal(tensor, found[part][key]), key
     assert torch.equal(model.log_ent_coef, loaded.log_ent_coef)
     before = [weight.clone() for weight in loaded.policy.parameters()]
-    loaded.learn(40)
-    assert loaded._n_updates == 20
+    loaded.learn(26)
+    assert loaded._n_updates == 6
     assert any(not torch.equal(*pair) for pair in zip(before, loaded.policy.parameters(), strict=True))
 
 
@@ -79,6 +79,12 @@ def test_what_json_cannot_hold_is_left_out_or_refused(driving_env, tmp_path, cap
     model.policy_kwargs["activation_fn"] = lambda: torch.nn.ReLU()
     with pytest.raises(ValueError, match="policy_kwargs cannot be shared: function is nothing"):
         save_to_folder(model, tmp_path)
+
+
+def test_a_trained_agent_is_shared_without_a_warning(driving_env, tmp_path, caplog):
+    model = make_algorithm("sac", driving_env(), **QUICK).learn(22)
+    save_to_folder(model, tmp_path)
+    assert caplog.text == ""
 
 
 def test_nothing_of_this_machine_is_shared(driving_env, tmp_path):
@@ -148,7 +154,11 @@ def test_the_card_tells_the_metrics(driving_env, tmp_path):
             "this:rule",
             "must not name a module, got 'this:rule'",
         ),
-        (["settings", "policy_kwargs", "net_arch"], [7], "must be \\(7, "),
+        (["settings", "policy_kwargs", "net_arch"], [7, 256], "must be \\(7, "),
+        (["settings", "policy_kwargs", "encoder_kwargs", "depth"], 3, "the settings make no semore: "),
+        (["settings", "tau"], "x", "setting tau must be like 0.01, got 'x'"),
+        (["settings", "use_sde"], 1, "setting use_sde must be like False, got 1"),
+        (["settings", "log_ent_coef"], 1.0, "unknown settings: log_ent_coef"),
         (["observation_space"], {"type": "Box"}, "no space"),
         (["observation_space"], {"type": "Text"}, "type of a space must be Box or Dict, got 'Text'"),
         (["action_space"], {"type": "Dict", "spaces": {}}, "action_space must be a Box"),
