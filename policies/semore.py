@@ -15,7 +15,7 @@ from stable_baselines3.common.type_aliases import GymEnv
 from torch import Tensor, nn
 
 from semore_gym.policies import losses
-from semore_gym.policies.encoded import Encoded
+from semore_gym.policies.encoded import Encoded, one_step_features
 from semore_gym.policies.encoders import DualStreamEncoder, Encoder, Guidance, PixelEncoder
 from semore_gym.policies.networks import prediction_head
 from semore_gym.policies.replay import FrameBatch, FrameReplayBuffer
@@ -170,10 +170,7 @@ class SemoreSAC(VisualSAC):
     def _transition_loss(self, batch: FrameBatch, encoded: Encoded) -> Tensor:
         motion = self.dual_stream.motion_features
         predicted = self.heads["transition"](torch.cat([motion(encoded.features), batch.actions], dim=1))
-        following = encoded.target_features
-        if batch.step_next_frames is not batch.next_frames:
-            with torch.no_grad():
-                following = self.critic_target.encoder(batch.step_next_frames)
+        following = one_step_features(self.critic_target.encoder, batch, encoded.target_features)
         return losses.transition_loss(predicted, motion(following), self.transition_reduction)
 
     @torch.no_grad()
