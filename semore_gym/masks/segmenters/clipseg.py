@@ -53,7 +53,7 @@ class CLIPSegSegmenter(PairSegmenter):
         self._pixels = Pixels.from_config(config)
         self._tokenizer = files.load(AutoTokenizer)
         self._model = files.load(CLIPSegForImageSegmentation, dtype=self.dtype).to(self.device).eval()
-        self.identity = f"clipseg {files.version(self._model.config)} {dtype}"
+        self.identity = f"clipseg {files.version()} {dtype}"
 
     def _logits(self, frames: Tensor, phrases: list[str], frame_of: Tensor, phrase_of: Tensor) -> Tensor:
         pixels = self._pixels(frames).to(self.dtype)
@@ -62,7 +62,10 @@ class CLIPSegSegmenter(PairSegmenter):
         )
         # hidden_states begin with what goes into the first layer
         layers = [vision.hidden_states[layer + 1][frame_of] for layer in self._model.extract_layers]
-        tokens = self._tokenizer(phrases, padding=True, truncation=True, return_tensors="pt")
+        longest = self._model.config.text_config.max_position_embeddings
+        tokens = self._tokenizer(
+            phrases, padding=True, truncation=True, max_length=longest, return_tensors="pt"
+        )
         text = self._model.clip.get_text_features(**tokens.to(self.device)).pooler_output
         logits = self._model.decoder(layers, text[phrase_of]).logits
         height, width = frames.shape[2:]

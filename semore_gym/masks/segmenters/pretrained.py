@@ -57,14 +57,14 @@ class Pretrained:
                 f"`hf download {self.model}`, or give a folder that holds its files as model; {error}"
             ) from error
 
-    def version(self, config: Any) -> str:
-        """What tells these weights from others: `"name@commit"`, or a digest of the folder's files.
+    def version(self) -> str:
+        """What tells these files, loaded before, from others: `"name@commit"`, or the digest of a folder."""
+        if Path(self.model).is_dir():
+            return digest(Path(self.model))
+        from huggingface_hub import hf_hub_download
 
-        Args:
-            config: The loaded model's configuration.
-        """
-        folder = Path(self.model)
-        return f"{self.model}@{digest(folder) if folder.is_dir() else config._commit_hash}"
+        file = hf_hub_download(self.model, "config.json", revision=self.revision, local_files_only=True)
+        return f"{self.model}@{Path(file).parent.name}"  # .../snapshots/<commit>/config.json
 
 
 def digest(path: Path) -> str:

@@ -67,7 +67,7 @@ class SAM3Segmenter(PairSegmenter):
         self._tokenizer = files.load(AutoTokenizer)
         self._model = files.load(Sam3Model, dtype=self.dtype).to(self.device).eval()
         self._output = output
-        self.identity = f"sam3 {files.version(self._model.config)} {output} {dtype}"
+        self.identity = f"sam3 {files.version()} {output} {dtype}"
 
     def _logits(self, frames: Tensor, phrases: list[str], frame_of: Tensor, phrase_of: Tensor) -> Tensor:
         vision = self._model.get_vision_features(self._pixels(frames).to(self.dtype))
