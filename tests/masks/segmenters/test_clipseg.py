@@ -32,7 +32,7 @@ def test_transformers_own_way_gives_the_same(clipseg, frames, logits):
             with torch.no_grad():
                 own = model(pixel_values=image, **tokenizer([phrase], return_tensors="pt")).logits
             own = Image.fromarray(own.squeeze().numpy()).resize((56, 40), Image.Resampling.BILINEAR)
-            np.testing.assert_allclose(part, np.asarray(own), rtol=1e-5, atol=1e-5)
+            np.testing.assert_allclose(part, np.asarray(own), rtol=1e-4, atol=1e-4)
 
 
 def test_frames_are_prepared_as_transformers_does(clipseg, frames):
