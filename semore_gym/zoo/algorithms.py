@@ -63,7 +63,8 @@ def register_algorithms() -> dict[str, ZooAlgorithm]:
 
     taken = {name for name, algorithm in ALGOS.items() if not isinstance(algorithm, ZooAlgorithm)}
     ours = {f"visual_{name}" if name in taken else name: ZooAlgorithm(name) for name in ALGORITHMS}
-    ALGOS.update(ours)
-    for table in (HYPERPARAMS_SAMPLER, HYPERPARAMS_CONVERTER):
-        table.update(dict.fromkeys(ours, table["sac"]))
+    for name, algorithm in ours.items():
+        ALGOS[name] = algorithm  # type: ignore[assignment]  # what the zoo does with a class, it can do with ours
+        HYPERPARAMS_SAMPLER[name] = HYPERPARAMS_SAMPLER["sac"]
+        HYPERPARAMS_CONVERTER[name] = HYPERPARAMS_CONVERTER["sac"]
     return ours

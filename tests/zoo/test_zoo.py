@@ -28,7 +28,7 @@ def _trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("zoo"))
         run = zoo(
-            *("train", "--algo", "semore", "--env", ENV, "-n", "50", "--seed", "3", "--device", "cpu"),
+            *("train", "--algo", "semore", "--env", ENV, "-n", "50", "--seed", "3", "--num-threads", "1"),
             *("--eval-freq", "40", "--eval-episodes", "1", "--env-kwargs", "image_size:36", "max_ticks:40"),
             *("--hyperparams", "preset:'light'", "variant:'m3'", "learning_starts:20", "batch_size:8"),
         )
@@ -59,7 +59,7 @@ def test_enjoy_drives_what_train_saved():
 @pytest.mark.usefixtures("_trained")
 def test_training_goes_on():
     run = zoo(
-        *("train", "--algo", "semore", "--env", ENV, "-n", "30", "--device", "cpu", "--eval-freq", "-1"),
+        *("train", "--algo", "semore", "--env", ENV, "-n", "30", "--num-threads", "1", "--eval-freq", "-1"),
         *("-i", str(LEARNT / f"{ENV}.zip"), "--env-kwargs", "image_size:36", "max_ticks:40", "-f", "more"),
     )
     assert run.returncode == 0, run.stderr
