@@ -69,8 +69,10 @@ class StoredSAC(SAC):
                 f"a model saved by {self.algorithm} cannot be loaded as {type(self).__name__}; "
                 f"use {self.algorithm}.load, or its name as --algo"
             )
-        if not (isinstance(self.policy_class, type) and issubclass(self.policy_class, VisualPolicy)):
-            raise ValueError(f"policy must be VisualPolicy or a subclass of it, got {self.policy_class}")
+        if not issubclass(self.policy_class, VisualPolicy):
+            raise ValueError(
+                f"policy must be VisualPolicy or a subclass of it, got {self.policy_class.__name__}"
+            )
         super()._setup_model()
 
     @property

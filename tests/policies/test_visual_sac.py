@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+from stable_baselines3 import SAC
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from semore_gym.policies import FrameReplayBuffer, VisualSAC, make_algorithm
@@ -191,3 +192,9 @@ def test_actions_stay_in_an_unusual_action_space(make_env, small):
     observation, _ = env.reset(seed=0)
     for _ in range(20):
         assert env.action_space.contains(model.predict(observation)[0])
+
+
+def test_models_of_stable_baselines_are_refused(make_env, tmp_path):
+    SAC("CnnPolicy", make_env(mask=False), buffer_size=10).save(tmp_path / "sac.zip")
+    with pytest.raises(ValueError, match=r"policy must be VisualPolicy or a subclass of it, got .*CnnPolicy"):
+        VisualSAC.load(tmp_path / "sac.zip")
