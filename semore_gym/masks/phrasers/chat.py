@@ -1,0 +1,48 @@
+"""Phrases from a chat model's answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from semore_gym.masks.chat.base import Chat, check_positive
+from semore_gym.masks.phrasers.base import Phrases
+from semore_gym.masks.phrasers.parsing import read_phrases
+from semore_gym.masks.prompts import digest, load_prompt
+
+
+class ChatPhraser:
+    """Asks a chat model what matters in each frame.
+
+    Args:
+        chat: Answers questions about pictures.
+        prompt: Name of one of the package's prompts (`"default"`, `"highway"`, `"jaywalk"`, `"highbeam"`) or
+            a text that asks for a JSON list of phrases.
+        limit: Most phrases of a frame.
+        max_words: Most words of a phrase.
+
+    Raises:
+        ValueError: If the prompt is unknown or a limit is not positive.
+    """
+
+    def __init__(self, chat: Chat, prompt: str = "default", limit: int = 6, max_words: int = 12) -> None:
+        check_positive(limit=limit, max_words=max_words)
+        self.chat = chat
+        self.prompt = load_prompt(prompt)
+        self.limit, self.max_words = limit, max_words
+        settings = f"prompt {digest(self.prompt)} {limit} {max_words}"
+        self.identity = f"{type(self).__name__} {chat.identity} {settings}"
+        self._unusable = 0
+
+    def __call__(self, frames: npt.NDArray[np.uint8]) -> list[Phrases]:
+        """Name what matters in each of the frames, (N, 3, H, W) uint8; () where no usable answer came."""
+        answers = self.chat(list(frames), [self.prompt] * len(frames))
+        found = [None if text is None else read_phrases(text, self.limit, self.max_words) for text in answers]
+        self._unusable += sum(
+            text is not None and phrases is None for text, phrases in zip(answers, found, strict=True)
+        )
+        return [phrases or () for phrases in found]
+
+    def counts(self) -> dict[str, float]:
+        """`asked`, `answered`, `unusable` of them, `failed`, `retries` and `seconds` since this was made."""
+        return {**self.chat.counts(), "unusable": self._unusable}
