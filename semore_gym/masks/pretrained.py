@@ -1,4 +1,4 @@
-"""Where a segmenter's weights come from, and what to say when they are not there."""
+"""Where the weights of large models come from, and what to say when they are not there."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def need_transformers() -> None:
     """
     if find_spec("transformers") is None:
         raise ModuleNotFoundError(
-            'segmenters need transformers: pip install "semore-gym[vlm]"', name="transformers"
+            'vision-language models need transformers: pip install "semore-gym[vlm]"', name="transformers"
         )
 
 
