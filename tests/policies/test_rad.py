@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from semore_gym.policies import RAD, make_algorithm
-from semore_gym.policies.visual_policy import scaled_shape
+from semore_gym.policies.visual_policy import VisualPolicy, scaled_shape
 
 
 @pytest.fixture
@@ -112,8 +112,11 @@ def test_a_border_that_is_cut_off_changes_no_action(make_model, make_env):
 
 
 def test_it_is_loaded_with_its_scale(make_model, tmp_path):
-    make_model(image_scale=0.9).save(tmp_path / "model.zip")
+    model = make_model(image_scale=0.9)
+    model.save(tmp_path / "model.zip")
+    model.policy.save(tmp_path / "policy.pt")
     assert RAD.load(tmp_path / "model.zip").critic.encoder.image_size == (44, 44)
+    assert VisualPolicy.load(tmp_path / "policy.pt").critic.encoder.image_size == (44, 44)
     with pytest.raises(ValueError, match="image_scale"):
         RAD.load(tmp_path / "model.zip", image_scale=0.8)
 
