@@ -6,6 +6,7 @@ from semore_gym.policies.drq import DrQ
 from semore_gym.policies.export import export_onnx
 from semore_gym.policies.extractor import SemoreExtractor
 from semore_gym.policies.flare import Flare
+from semore_gym.policies.late_masks import LateMasks
 from semore_gym.policies.presets import ALGORITHMS, PRESETS, make_algorithm
 from semore_gym.policies.rad import RAD
 from semore_gym.policies.replay import FrameReplayBuffer
@@ -24,6 +25,7 @@ __all__ = [
     "DrQ",
     "Flare",
     "FrameReplayBuffer",
+    "LateMasks",
     "SelectiveReplayBuffer",
     "SemoreExtractor",
     "SemorePolicy",

@@ -28,7 +28,12 @@ class EnvConfig:
     weather: str | None = None
     """Weather by name, for example hard_rain; None is the scenario's own."""
     masks: str = "oracle"
-    """Who draws the knowledge-aware masks: oracle (the simulator's truth) or none."""
+    """Who draws the knowledge-aware masks: oracle (the simulator's truth), none, vlm:SEGMENTER (a
+    vision-language model on this machine) or endpoint:SEGMENTER (one behind a server), where SEGMENTER is
+    clipseg, sam3 or cris."""
+    mask_options: dict[str, Any] = field(default_factory=dict)
+    """Settings of the masks, for example missed=0.2 of oracle; of models phrases=["car"], cache=FOLDER,
+    asynchronous=true, phraser.model=NAME, segmenter.device=cuda."""
     mask_every: int | None = None
     """Agent steps from one mask to the next; None is the provider's own habit."""
     scenario_options: dict[str, Any] = field(default_factory=dict)
@@ -98,6 +103,11 @@ class TrainConfig(EnvConfig):
     """From one checkpoint to the next, at the end of the episode then running [agent steps]."""
     exploration_noise: float = 0.0
     """Standard deviation of the slowly changing noise that training adds to the throttle, in [0, 1]."""
+    judge: str | None = None
+    """Who judges transitions in semore's selective buffer: rule, vlm or endpoint; None is the algorithm's own
+    habit."""
+    judge_options: dict[str, Any] = field(default_factory=dict)
+    """Settings of the judge, for example model=NAME base_url=URL."""
     algo_options: dict[str, Any] = field(default_factory=dict)
     """Any other keyword of the algorithm, for example gamma=0.98 batch_size=64."""
 

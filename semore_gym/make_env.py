@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
 
-from semore_gym.masks import MASKS, MaskProvider
+from semore_gym.masks import MaskProvider
+from semore_gym.masks.spec import make_masks
 from semore_gym.wrappers import FrameHistory, ResidualFrames, SemanticMask
 from semore_gym.wrappers.semantic_mask import Between
 
@@ -15,6 +17,7 @@ def make_env(
     id: str,
     *,
     masks: str | MaskProvider | None = "oracle",
+    mask_options: Mapping[str, Any] | None = None,
     frames: int = 3,
     every: int | None = None,
     between: Between = "none",
@@ -24,8 +27,10 @@ def make_env(
 
     Args:
         id: Any registered environment that observes one RGB frame.
-        masks: A name in `semore_gym.masks.MASKS`, a provider, or None for no `mask` in the observation;
-            "none" keeps it, all zero, so that a policy trained with masks evaluates without.
+        masks: A name, see `semore_gym.masks.make_masks`: "oracle", "none", "vlm:clipseg", ...; a provider; or
+            None for no `mask` in the observation. "none" keeps it, all zero, so that a policy trained with
+            masks evaluates without.
+        mask_options: Settings that go with a name.
         frames: Length of the history, see `FrameHistory`.
         every: Steps from mask to mask, see `SemanticMask`.
         between: What frames between masks get, see `SemanticMask`.
@@ -40,6 +45,10 @@ def make_env(
         >>> sorted(env.observation_space)
         ['frames', 'mask', 'residual']
     """
+    if isinstance(masks, str):
+        masks = make_masks(masks, mask_options, env=id)
+    elif mask_options:
+        raise ValueError(f"mask_options go with a name of masks, got {masks!r}")
     return observe(gym.make(id, **kwargs), masks=masks, frames=frames, every=every, between=between)
 
 
@@ -60,6 +69,6 @@ def observe(
         every: As in `make_env`.
         between: As in `make_env`.
     """
-    provider = MASKS.load(masks)() if isinstance(masks, str) else masks
+    provider = make_masks(masks) if isinstance(masks, str) else masks
     env = ResidualFrames(FrameHistory(env, frames))
     return env if provider is None else SemanticMask(env, provider, every, between)

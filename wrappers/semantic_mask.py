@@ -101,9 +101,14 @@ class SemanticMask(gym.Wrapper[dict[str, Any], ActType, Any, ActType], RecordCon
         return self._masked(observation), info
 
     def step(self, action: ActType) -> tuple[dict[str, Any], SupportsFloat, bool, bool, dict[str, Any]]:
-        """Step the environment; every `every`-th frame gets a mask."""
+        """Step the environment; every `every`-th frame gets a mask.
+
+        The info of an episode's last step has what the provider counted, if it counts, as `mask_counts`.
+        """
         observation, reward, terminated, truncated, info = self.env.step(action)
         self._step += 1
+        if (terminated or truncated) and hasattr(self.provider, "counts"):
+            info = {**info, "mask_counts": self.provider.counts()}
         return self._masked(observation), reward, terminated, truncated, info
 
     def _choose_episode(self, seed: int | None, options: dict[str, Any]) -> None:

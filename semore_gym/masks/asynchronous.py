@@ -126,8 +126,8 @@ class AsyncMasks:
         """What was done since this was made.
 
         Returns:
-            The provider's own counts as of its last batch; `submitted`, `skipped` (no room), `made` and `lost`
-            (given up) frames; `batches_failed`; `restarts` of the worker; `waiting` frames.
+            The provider's own counts as of its last batch; `submitted`, `skipped` (no room), `made` and
+            `lost` (given up) frames; `batches_failed`; `restarts` of the worker; `waiting` frames.
         """
         return {
             **self._provider_counts,

@@ -18,7 +18,9 @@ class MaskProvider(Protocol):
     `SemanticMask` works on a shallow copy of the provider: what the constructor builds is shared between
     environments, what `reset` sets is each environment's own. Do not change in place what the constructor
     made. A provider that costs nothing may have an attribute `every = 1`, the steps from mask to mask
-    where the user names none.
+    where the user names none. One that counts what it does has a method `counts() -> dict[str, float]`, for
+    the log; one whose masks depend on the frame alone has `identity`, a string of all that decides them, for
+    `CachedMasks`.
     """
 
     def reset(self, env: gym.Env[Any, Any], rng: np.random.Generator) -> None:

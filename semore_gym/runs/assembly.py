@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import signal
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
 from semore_gym.config import EnvConfig, TrainConfig, check_names
 from semore_gym.make_env import make_env
+from semore_gym.masks.judges import JUDGES
+from semore_gym.masks.spec import is_asynchronous, uses_models
 from semore_gym.policies import ALGORITHMS, VisualSAC, make_algorithm
 from semore_gym.registry import import_prefix
 from semore_gym.scenarios import SCENARIOS
@@ -42,9 +45,11 @@ def build_env(
     if import_prefix("env", config.env) not in (ids := [f"SemoreCarla-{name}-v0" for name in SCENARIOS]):
         raise ValueError(f"unknown env {config.env!r}; known: {', '.join(ids)}")
     check_names("env_options", config.env_options, ENV_OPTIONS)
+    late = is_asynchronous(config.mask_options)  # then the masks come through the replay buffer
     return make_env(
         config.env,
-        masks=masks or config.masks,
+        masks=masks or ("none" if late else config.masks),
+        mask_options={} if masks or late else config.mask_options,
         frames=config.frames,
         every=config.mask_every,
         image_size=config.image_size,
@@ -57,10 +62,20 @@ def build_env(
     )
 
 
+def shown(config: EnvConfig) -> EnvConfig:
+    """The config for an episode that is only looked at: no model is loaded for its masks."""
+    return replace(config, masks="none", mask_options={}) if uses_models(config.masks) else config
+
+
 def build_vec_env(config: EnvConfig, n_envs: int, *, masks: str | None = None) -> VecEnv:
     """Make `n_envs` environments: one in this process, several in a process each."""
     if n_envs == 1:
         return DummyVecEnv([partial(_monitored, config, masks)])
+    if masks is None and uses_models(config.masks) and not is_asynchronous(config.mask_options):
+        raise ValueError(
+            f"masks {config.masks} with {n_envs} environments need mask_options asynchronous=true: otherwise "
+            "each of them loads the models"
+        )
     build_env(config, masks=masks).close()  # a wrong option is an error here, not in another process
     return SubprocVecEnv([partial(_worker, config, masks)] * n_envs)
 
@@ -74,12 +89,23 @@ def build_model(config: TrainConfig, env: VecEnv) -> VisualSAC:
     check_algo_options(config)
     check_device(config.device)
     # one update per agent step, also where several environments step at once
-    options: dict[str, Any] = {"gradient_steps": config.n_envs, **config.algo_options}
+    options: dict[str, Any] = {"gradient_steps": config.n_envs, **_judge(config), **config.algo_options}
     if config.exploration_noise:
         options["action_noise"] = throttle_noise(config.exploration_noise)
     return make_algorithm(
         config.algo, env, preset=config.preset, seed=config.seed, device=config.device, **options
     )
+
+
+def _judge(config: TrainConfig) -> dict[str, Any]:
+    """The keywords of the fields `judge` and `judge_options`, where these are set."""
+    given = {"judge": config.judge, "judge_kwargs": config.judge_options}
+    options = {name: value for name, value in given.items() if value}
+    if options and "judge" not in keywords(ALGORITHMS.load(config.algo)):
+        raise ValueError(f"judge and judge_options must not be given for {config.algo}, which has no judge")
+    if config.judge is not None:
+        JUDGES[config.judge]
+    return options
 
 
 def throttle_noise(std: float) -> OrnsteinUhlenbeckActionNoise:

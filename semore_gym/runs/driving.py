@@ -23,7 +23,7 @@ from semore_gym.evaluation import (
 )
 from semore_gym.evaluation.tally import Policy
 from semore_gym.policies import VisualSAC
-from semore_gym.runs.assembly import build_env, build_vec_env, load_model
+from semore_gym.runs.assembly import build_env, build_vec_env, load_model, shown
 from semore_gym.runs.folder import RunFolder, shared_folder
 
 BUILT_IN = ("scripted", "random", "do-nothing", "full-throttle")
@@ -169,7 +169,7 @@ class Viewing:
 
     Args:
         policy: See `named_policy`.
-        config: Which environment.
+        config: Which environment; masks that cost something are not drawn.
         seed: Of the episode.
         video: Where a video goes; None opens a window where there is a screen.
         algo: See `named_policy`.
@@ -192,7 +192,7 @@ class Viewing:
         if video is None and not screen_available():
             video = result_path(policy, config, seed, ".mp4")
         self.video = video
-        self._env = build_env(config, render_mode="human" if video is None else "rgb_array")
+        self._env = build_env(shown(config), render_mode="human" if video is None else "rgb_array")
         try:
             self._policy = named_policy(policy, self._env, algo, device, seed)
         except BaseException:

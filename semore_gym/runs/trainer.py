@@ -7,19 +7,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
-from stable_baselines3.common.callbacks import CallbackList
+from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 from stable_baselines3.common.vec_env import VecEnv
 from torch.utils.tensorboard import SummaryWriter
 
 from semore_gym.config import TrainConfig
 from semore_gym.evaluation import Evaluation, plot_learning_curve, record_episode
-from semore_gym.policies import VisualSAC
-from semore_gym.runs.assembly import build_env, build_model, build_vec_env, load_model, set_threads
+from semore_gym.masks.asynchronous import AsyncMasks
+from semore_gym.masks.spec import late_masks
+from semore_gym.policies import LateMasks, VisualSAC
+from semore_gym.runs.assembly import build_env, build_model, build_vec_env, load_model, set_threads, shown
 from semore_gym.runs.bookkeeping import Bookkeeper, stops_cleanly
 from semore_gym.runs.checkpoint import Position, load_checkpoint
 from semore_gym.runs.folder import RunFolder, refuse_used
+from semore_gym.runs.mask_log import MaskLog
 from semore_gym.runs.progress import ProgressBar, evaluation_line
+from semore_gym.wrappers.semantic_mask import COSTLY_EVERY
 
 logger = logging.getLogger(__name__)
 
@@ -114,14 +118,16 @@ class Trainer:
         """
         config = self.run.config
         done = self.agent_steps
+        masks = late_masks(config.masks, config.mask_options, config.env)
         evaluation_env = build_env(config, masks="none")
         bookkeeper = Bookkeeper(self.run, evaluation_env, self._start, self._say_evaluation)
+        bar = ProgressBar(self.console, config.steps)
         self.model.set_logger(Logger(None, [TensorBoardLog(self.run.tensorboard, done)]))
         try:
             with stops_cleanly(bookkeeper):
                 self.model.learn(
                     config.steps - done,
-                    CallbackList([bookkeeper, ProgressBar(self.console, config.steps)]),
+                    CallbackList([bookkeeper, *self._mask_callbacks(masks), bar]),
                     reset_num_timesteps=self._start is None,
                 )
             if bookkeeper.stopped:
@@ -129,6 +135,8 @@ class Trainer:
             self._finish(bookkeeper)
             return True
         finally:
+            if masks is not None:
+                masks.close()
             evaluation_env.close()
             self.model.logger.close()
 
@@ -144,11 +152,17 @@ class Trainer:
             bookkeeper.evaluate()
         plot_learning_curve(self.run.rows("evaluations"), self.run.curve)
         # a mask beside every picture, however seldom the training has one
-        env = build_env(replace(self.run.config, mask_every=1), render_mode="rgb_array")
+        config = replace(shown(self.run.config), mask_every=1)
+        env = build_env(config, render_mode="rgb_array")
         try:
             record_episode(self.model, env, self.run.video(self.model.num_timesteps), seed=0)
         finally:
             env.close()
+
+    def _mask_callbacks(self, masks: AsyncMasks | None) -> list[BaseCallback]:
+        if masks is None:
+            return [MaskLog()]
+        return [LateMasks(masks, self.run.config.mask_every or COSTLY_EVERY)]
 
     def _say_evaluation(self, result: Evaluation, agent_steps: int) -> None:
         self.console.print(evaluation_line(result, agent_steps))

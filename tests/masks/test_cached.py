@@ -179,7 +179,7 @@ def test_processes_share_a_folder_also_when_one_is_killed(tmp_path):
 
 
 def test_bad_arguments_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="provider must have an identity.*OracleMasks has None"):
+    with pytest.raises(ValueError, match=r"provider must have an identity.*OracleMasks has None"):
         CachedMasks(OracleMasks(), tmp_path)
     with pytest.raises(ValueError, match="size_limit must be at least 4096 bytes, got 10"):
         CachedMasks(Threshold(), tmp_path, size_limit=10)
