@@ -1,1 +1,1 @@
-"""Chat models that look at a picture, on this machine or behind an endpoint: what phrasers and judges share."""
+"""Chat models that look at a picture, on this machine or behind an endpoint."""

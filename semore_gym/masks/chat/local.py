@@ -79,7 +79,7 @@ class LocalChat:
     def __call__(
         self, pictures: Sequence[Picture], prompts: Sequence[str], within: float | None = None
     ) -> list[str | None]:
-        """Ask one question about each picture; `within` is not looked at, since every question is answered."""
+        """Ask one question about each picture; `within` is ignored, since every question is answered."""
         began = time.perf_counter()
         answers: list[str | None] = []
         for start in range(0, len(prompts), self.batch_size):
@@ -133,8 +133,10 @@ def _processor_class(model_type: str) -> Any:
     class Stills(kind):  # type: ignore[misc]
         """Takes no video: transformers reads the parts that a processor has from these arguments."""
 
-        def __init__(self, image_processor: Any = None, tokenizer: Any = None, **settings: Any) -> None:
-            super().__init__(image_processor, tokenizer, None, **settings)
+        def __init__(
+            self, image_processor: Any = None, tokenizer: Any = None, chat_template: Any = None, **rest: Any
+        ) -> None:
+            super().__init__(image_processor, tokenizer, None, chat_template=chat_template, **rest)
 
     Stills.__name__ = kind.__name__
     return Stills

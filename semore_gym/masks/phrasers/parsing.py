@@ -17,7 +17,7 @@ KEYS = ("phrases", "objects", "items", "answer", "phrase", "object", "label", "n
 
 OPENING = re.compile(r"[\[{]")
 FENCE = re.compile(r"```[a-zA-Z]{0,10}")
-BULLET = re.compile(r"^[ \t]{0,8}(?:[-*•–]|\d{1,3}[.)])[ \t]{1,8}(\S.{0,200})$", re.MULTILINE)
+BULLET = re.compile(r"^[ \t]{0,8}(?:[-*•]|\d{1,3}[.)])[ \t]{1,8}(\S.{0,200})$", re.MULTILINE)
 QUOTED = re.compile(r"\"([^\"\n]{1,80})\"|“([^”\n]{1,80})”|`([^`\n]{1,80})`|(?<!\w)'([^'\n]{1,80})'(?!\w)")
 ARTICLE = re.compile(r"^(?:a|an|the)\s+", re.IGNORECASE)
 SENTENCE = re.compile(
