@@ -38,6 +38,7 @@ class SelectiveReplayBuffer(FrameReplayBuffer):
         n_envs: Environments stepped together.
         optimize_memory_usage: Must be False.
         judge: A judge, or the name of one in `semore_gym.masks.judges.JUDGES`.
+        judge_kwargs: The arguments of a judge that is given by name.
         decay_steps: Transitions, over all environments, until delta is 0.5.
         seed: Of the generator that decides whether to ask.
         **kwargs: The further ones of `FrameReplayBuffer`.
@@ -56,6 +57,7 @@ class SelectiveReplayBuffer(FrameReplayBuffer):
         optimize_memory_usage: bool = False,
         *,
         judge: Judge | str = "rule",
+        judge_kwargs: Mapping[str, Any] | None = None,
         decay_steps: int = 2000,
         seed: int = 0,
         **kwargs: Any,
@@ -65,7 +67,9 @@ class SelectiveReplayBuffer(FrameReplayBuffer):
         )
         if decay_steps < 1:
             raise ValueError(f"decay_steps must be at least 1, got {decay_steps!r}")
-        self.judge: Judge = JUDGES.load(judge)() if isinstance(judge, str) else judge
+        if judge_kwargs and not isinstance(judge, str):
+            raise ValueError(f"judge_kwargs need a judge's name, got {judge!r}, which is made already")
+        self.judge: Judge = JUDGES.load(judge)(**(judge_kwargs or {})) if isinstance(judge, str) else judge
         self.decay_steps = decay_steps
         self.seed = seed
         self._forget()

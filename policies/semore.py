@@ -14,6 +14,7 @@ from stable_baselines3.common.preprocessing import get_action_dim
 from stable_baselines3.common.type_aliases import GymEnv
 from torch import Tensor, nn
 
+from semore_gym.masks.judges import Judge
 from semore_gym.policies import losses
 from semore_gym.policies.encoded import Encoded, one_step_features
 from semore_gym.policies.encoders import DualStreamEncoder, Encoder, Guidance, PixelEncoder
@@ -66,7 +67,8 @@ class SemoreSAC(VisualSAC):
         guide: `"gradient-pass"`, or `"all"` to guide every pass over o_t, the policy's loss too. The buffer
             hands out masks of o_t alone: o_{t+n} is unguided either way.
         guide_gradient: Whether the critic's and the heads' gradient reaches the encoder through H^ in K~.
-        judge: Name of the judge of the selective buffer; None keeps every transition.
+        judge: Name of the judge of the selective buffer, or a judge; None keeps every transition. Its own
+            arguments are `replay_buffer_kwargs={"judge_kwargs": {...}}`.
         replay_buffer_class: Instead of `SelectiveReplayBuffer` (or `FrameReplayBuffer` without a judge).
         replay_buffer_kwargs: The buffer's arguments.
         policy_kwargs: The policy's arguments.
@@ -87,7 +89,7 @@ class SemoreSAC(VisualSAC):
         transition_reduction: Literal["mean", "sum"] = "mean",
         guide: Literal["gradient-pass", "all"] = "gradient-pass",
         guide_gradient: bool = False,
-        judge: str | None = "rule",
+        judge: Judge | str | None = "rule",
         replay_buffer_class: type[FrameReplayBuffer] | None = None,
         replay_buffer_kwargs: dict[str, Any] | None = None,
         policy_kwargs: dict[str, Any] | None = None,

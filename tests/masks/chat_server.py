@@ -143,11 +143,11 @@ def _handler(server: ChatServer) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            try:
-                server.serve(self, body)
-            except OSError:
-                self.close_connection = True  # the client has gone
+            server.serve(self, json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+        def handle(self) -> None:
+            with contextlib.suppress(OSError, ValueError):  # the client has gone, or was sent away
+                super().handle()
 
         def finish(self) -> None:
             with contextlib.suppress(OSError, ValueError):

