@@ -14,7 +14,8 @@ from semore_gym.hub import load_from_folder, save_to_folder
 from semore_gym.hub.spaces import space_from_json, space_to_json
 from semore_gym.policies import ALGORITHMS, SemoreSAC, make_algorithm
 
-QUICK = {"preset": "light", "learning_starts": 20, "batch_size": 8, "buffer_size": 100, "device": "cpu"}
+SMALL = {"net_arch": [32, 32], "encoder_kwargs": {"channels": (8, 8, 8, 8)}}
+QUICK = {"learning_starts": 20, "batch_size": 8, "buffer_size": 100, "device": "cpu", "policy_kwargs": SMALL}
 
 
 def actions(model, env, count: int = 20):
