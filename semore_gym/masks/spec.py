@@ -36,9 +36,9 @@ def make_masks(spec: str, options: Mapping[str, Any] | None = None, env: str = "
     """Make a mask provider of its name and options.
 
     Args:
-        spec: A name in `semore_gym.masks.MASKS`; or `"vlm:SEGMENTER"`, a vision-language model on this machine
-            with a segmenter of `semore_gym.masks.segmenters.SEGMENTERS`; or `"endpoint:SEGMENTER"`, one behind
-            an OpenAI-compatible server.
+        spec: A name in `semore_gym.masks.MASKS`; or `"vlm:SEGMENTER"`, a vision-language model on this
+            machine with a segmenter of `semore_gym.masks.segmenters.SEGMENTERS`; or `"endpoint:SEGMENTER"`,
+            a model behind an OpenAI-compatible server.
         options: For a name in `MASKS`, keywords of its class. For a model: `phrases`, a list of fixed phrases
             instead of a model's; `combine`, see `VLMMasks`; `cache`, a folder where masks are kept, and
             `cache_limit`, its size [bytes]; `phraser.KEY` and `segmenter.KEY`, keywords of the two classes.
