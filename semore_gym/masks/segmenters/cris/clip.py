@@ -41,7 +41,8 @@ class TextBlock(nn.Module):
         later = torch.ones(length, length, dtype=torch.bool, device=tokens.device).triu(1)
         normed = self.ln_1(tokens)
         tokens = tokens + self.attn(normed, normed, normed, need_weights=False, attn_mask=later)[0]
-        return tokens + self.mlp(self.ln_2(tokens))
+        output: Tensor = tokens + self.mlp(self.ln_2(tokens))
+        return output
 
 
 class CLIP(nn.Module):

@@ -54,7 +54,8 @@ class DecoderLayer(nn.Module):
         placed = self.norm2(pixels) + places
         read = self.multihead_attn(placed, keys, words, key_padding_mask=padding, need_weights=False)[0]
         pixels = pixels + self.cross_attn_norm(read)
-        return pixels + self.ffn(self.norm3(pixels))
+        refined: Tensor = pixels + self.ffn(self.norm3(pixels))
+        return refined
 
 
 class Decoder(nn.Module):
@@ -81,14 +82,14 @@ class Decoder(nn.Module):
         Returns:
             (B, width, H, W).
         """
-        _, width, height, columns = features.shape
+        batch, width, height, columns = features.shape
         places = grid_encoding(height, columns, width).to(features)
         keys = words + sinusoids(words.shape[1], width).to(words)
         pixels = features.flatten(2).transpose(1, 2)
         for layer in self.layers:
             pixels = layer(pixels, words, places, keys, padding)
-        normed: Tensor = self.norm(pixels)
-        return normed.transpose(1, 2).unflatten(2, (height, columns))
+        refined: Tensor = self.norm(pixels).transpose(1, 2)
+        return refined.reshape(batch, width, height, columns)
 
 
 def sinusoids(length: int, width: int) -> Tensor:

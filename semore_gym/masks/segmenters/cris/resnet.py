@@ -77,12 +77,12 @@ class AttentionPool(nn.Module):
         )
         attended = functional.scaled_dot_product_attention(queries, keys, values)
         pooled = self.c_proj(attended.transpose(1, 2).flatten(2))  # (B, HW, outputs)
-        pooled = pooled.transpose(1, 2).unflatten(2, (height, width))
+        pooled = pooled.transpose(1, 2).reshape(batch, -1, height, width)
         return functional.relu(pooled + self.connect(features))
 
     def _positions(self, height: int, width: int) -> Tensor:
         """The embedding on another grid, (1, channels, height, width); the mean token's is unused."""
-        learnt = self.positional_embedding[1:].t().unflatten(1, (self.grid, self.grid)).unsqueeze(0)
+        learnt = self.positional_embedding[1:].t().reshape(1, -1, self.grid, self.grid)
         resized = functional.interpolate(learnt.float(), (height, width), mode="bicubic", align_corners=False)
         return resized.to(learnt.dtype)
 
