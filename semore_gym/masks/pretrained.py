@@ -53,8 +53,9 @@ class Pretrained:
             )
         except OSError as error:
             raise FileNotFoundError(
-                f"cannot load {self.model!r}: download it once ({self.size}) with "
-                f"`hf download {self.model}`, or give a folder that holds its files as model; {error}"
+                f"cannot load {self.model!r}: its first use downloads it ({self.size}), unless "
+                f"local_files_only is set; `hf download {self.model}` does so ahead of time, and a folder "
+                f"that holds its files does too; {error}"
             ) from error
 
     def version(self) -> str:

@@ -45,13 +45,13 @@ class CLIPSegSegmenter(PairSegmenter):
     ) -> None:
         super().__init__(device, dtype, batch_size)
         need_transformers()
-        from transformers import AutoTokenizer, CLIPSegForImageSegmentation
+        from transformers import CLIPSegForImageSegmentation, CLIPTokenizer
         from transformers.image_processing_base import ImageProcessingMixin
 
         files = Pretrained(str(model), revision, local_files_only, "0.6 GB")
         config, _ = files.look_up(ImageProcessingMixin.get_image_processor_dict)
         self._pixels = Pixels.from_config(config)
-        self._tokenizer = files.load(AutoTokenizer)
+        self._tokenizer = files.load(CLIPTokenizer)
         self._model = files.load(CLIPSegForImageSegmentation, dtype=self.dtype).to(self.device).eval()
         self.identity = f"clipseg {files.version()} {dtype}"
 

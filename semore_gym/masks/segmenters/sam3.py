@@ -57,14 +57,14 @@ class SAM3Segmenter(PairSegmenter):
         if output not in OUTPUTS:
             raise ValueError(f"output must be one of {', '.join(OUTPUTS)}, got {output!r}")
         need_transformers()
-        from transformers import AutoTokenizer, Sam3Model
+        from transformers import CLIPTokenizer, Sam3Model
         from transformers.image_processing_base import ImageProcessingMixin
 
         files = Pretrained(str(model), revision, local_files_only, "3.4 GB, after agreeing to its licence")
         # its own image processor would need torchvision
         config, _ = files.look_up(ImageProcessingMixin.get_image_processor_dict)
         self._pixels = Pixels.from_config(config)
-        self._tokenizer = files.load(AutoTokenizer)
+        self._tokenizer = files.load(CLIPTokenizer)
         self._model = files.load(Sam3Model, dtype=self.dtype).to(self.device).eval()
         self._output = output
         self.identity = f"sam3 {files.version()} {output} {dtype}"

@@ -10,8 +10,6 @@ import pytest
 import transformers
 from tiny import make_tokenizer, randomise, save_clipseg, text_config
 
-PHRASES = [("car", "a red car ahead"), (), ("pedestrian",), ("a", "b", "car")]
-
 
 @pytest.fixture(scope="session")
 def tokenizer():
