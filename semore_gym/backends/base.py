@@ -11,6 +11,7 @@ from semore_gym.scenarios.base import Episode
 
 Image = npt.NDArray[Any]
 
+CHASE_SHAPE = (480, 640, 3)  # of the "chase" picture
 IMAGE_KINDS = ("rgb", "segmentation", "depth", "chase")
 
 
@@ -65,7 +66,12 @@ class Backend(Protocol):
     dt: float  # duration of a tick [s]
 
     def reset(self, episode: Episode) -> Tick:
-        """Place everything that `episode` lists, at rest or at cruising speed, and report."""
+        """Place everything that `episode` lists, at rest or at cruising speed, and report.
+
+        Raises:
+            SimulatorError: If trying again is of no use; a backend that can be lost gives up after some
+                failures in a row, those in `tick` and `image` included.
+        """
 
     def tick(self, control: Control) -> Tick:
         """Apply `control` for one tick and report.
@@ -81,6 +87,9 @@ class Backend(Protocol):
             kind: "rgb" (H, W, 3) uint8; "segmentation" (H, W) uint8, see `SemanticTag`; "depth" (H, W)
                 float32 in metres along the optical axis, at most 1000; all three from the roof camera and
                 pixel-aligned; or "chase" (480, 640, 3) uint8, from behind and above the ego.
+
+        Raises:
+            SimulatorError: If the simulator is lost; the episode cannot go on.
         """
 
     def scripted_control(self) -> Control:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, SupportsFloat
 
 import gymnasium as gym
@@ -13,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
-from semore_gym.backends import BACKENDS
-from semore_gym.backends.base import Backend, CameraConfig, Control, Image, SimulatorError, Tick
-from semore_gym.backends.carla.config import CARLA_VARIABLE, CarlaConfig
+from semore_gym.backends.base import CHASE_SHAPE, CameraConfig, Control, Image, SimulatorError, Tick
+from semore_gym.backends.carla.config import CarlaConfig
+from semore_gym.backends.choice import make_backend
 from semore_gym.envs.hud import draw_hud
 from semore_gym.envs.options import check_choice, check_int, choose_scenario, to_control
 from semore_gym.envs.reward import REWARDS
 from semore_gym.envs.termination import TRUNCATIONS, EndRules
 from semore_gym.envs.window import Window, screen_available
-from semore_gym.scenarios.base import Scenario
+from semore_gym.scenarios.base import Episode, Scenario
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +103,7 @@ class DrivingEnv(gym.Env[npt.NDArray[np.uint8], npt.NDArray[np.float32]]):
         self.walker_hit_ends = walker_hit_ends
         self._extras = [kind for kind, on in (("segmentation", segmentation), ("depth", depth)) if on]
         kinds = ("rgb", *self._extras, *(["chase"] if render_mode else []))
-        self._backend = _backend(backend, CameraConfig(image_size, image_size, kinds=kinds), carla)
+        self._backend = make_backend(backend, CameraConfig(image_size, image_size, kinds=kinds), carla)
         fps = round(1.0 / (self._backend.dt * frame_skip))
         self.metadata = {**self.metadata, "render_modes": modes, "render_fps": fps}
         self.observation_space = spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)
@@ -134,11 +132,8 @@ class DrivingEnv(gym.Env[npt.NDArray[np.uint8], npt.NDArray[np.float32]]):
         super().reset(seed=seed)
         self._choose_episode(seed, options or {})
         rng = np.random.default_rng(np.random.SeedSequence([self._seed or 0, self._episode]))
-        self._backend.reset(self.scenario.episode(rng))
-        for _ in range(WARM_UP_TICKS):
-            self._tick = self._backend.tick(Control(brake=1.0))
+        self._begin(self.scenario.episode(rng))
         self._rules = EndRules(self.max_ticks, self._backend.dt, self.walker_hit_ends)
-        self._observation = self._observe()
         self._info = self._describe([], Control(), dict.fromkeys(self._reward.weights, 0.0), "")
         self._draw_window()
         return self._observation, dict(self._info)
@@ -163,8 +158,6 @@ class DrivingEnv(gym.Env[npt.NDArray[np.uint8], npt.NDArray[np.float32]]):
         for tick in ticks:
             for name, value in self._reward(tick, control, self._backend.dt).items():
                 rewards[name] += value
-        lost = end_reason == "simulator_error"
-        self._observation = self._observation.copy() if lost else self._observe()
         self._info = self._describe(ticks, control, rewards, end_reason)
         self._draw_window()
         truncated = end_reason in TRUNCATIONS
@@ -191,12 +184,12 @@ class DrivingEnv(gym.Env[npt.NDArray[np.uint8], npt.NDArray[np.float32]]):
             self._window = None
 
     def segmentation(self) -> npt.NDArray[np.uint8]:
-        """Semantic tags of the current frame, (H, W) uint8, see `SemanticTag`."""
-        return self._backend.image("segmentation")
+        """Semantic tags of the current frame, (H, W) uint8, see `SemanticTag`; 0 if the simulator is lost."""
+        return self._picture("segmentation", np.zeros(self._observation.shape[:2], np.uint8))
 
     def depth(self) -> npt.NDArray[np.float32]:
-        """Depth of the current frame, (H, W) float32 [m]."""
-        return self._backend.image("depth")
+        """Depth of the current frame, (H, W) float32 [m]; 0 if the simulator is lost."""
+        return self._picture("depth", np.zeros(self._observation.shape[:2], np.float32))
 
     def scripted_action(self) -> npt.NDArray[np.float32]:
         """The scripted driver's action for the current state, (2,) float32."""
@@ -217,24 +210,50 @@ class DrivingEnv(gym.Env[npt.NDArray[np.uint8], npt.NDArray[np.float32]]):
             check_int("episode", options["episode"], 0, 2**63 - 1)
             self._episode = options["episode"]
 
+    def _begin(self, episode: Episode) -> None:
+        """Place everybody and let them settle; again where the simulator is lost meanwhile.
+
+        It ends: a backend's `reset` raises after some failures in a row.
+        """
+        while True:
+            self._backend.reset(episode)
+            try:
+                for _ in range(WARM_UP_TICKS):
+                    self._tick = self._backend.tick(Control(brake=1.0))
+                self._observe()
+            except SimulatorError as error:
+                logger.warning("the simulator was lost at the start of an episode: %s", error)
+            else:
+                return
+
     def _drive(self, control: Control) -> tuple[list[Tick], str]:
         """Apply `control` until the step or the episode is over; the ticks and the end's reason or ""."""
         assert self._rules is not None
         ticks: list[Tick] = []
-        for _ in range(self.frame_skip):
-            try:
+        reason = ""
+        try:
+            while len(ticks) < self.frame_skip and not reason:
                 self._tick = self._backend.tick(control)
-            except SimulatorError:
-                logger.exception("the simulator was lost after tick %d", self._rules.ticks)
-                return ticks, "simulator_error"
-            ticks.append(self._tick)
-            if reason := self._rules(self._tick):
-                return ticks, reason
-        return ticks, ""
+                ticks.append(self._tick)
+                reason = self._rules(self._tick)
+            self._observe()
+        except SimulatorError as error:
+            logger.warning("the simulator was lost after tick %d: %s", self._rules.ticks, error)
+            self._observation = self._observation.copy()  # the last one stands in; nobody learns from it
+            return ticks, "simulator_error"
+        return ticks, reason
 
-    def _observe(self) -> npt.NDArray[np.uint8]:
+    def _observe(self) -> None:
         self._images = {kind: self._backend.image(kind) for kind in self._extras}
-        return self._backend.image("rgb")
+        self._observation = self._backend.image("rgb")
+
+    def _picture(self, kind: str, blank: Image) -> Image:
+        """A picture of the current frame; `blank` if the simulator is lost, which the next step will say."""
+        try:
+            return self._backend.image(kind)
+        except SimulatorError as error:
+            logger.warning("no %s picture: %s", kind, error)
+            return blank
 
     def _describe(
         self, ticks: list[Tick], control: Control, rewards: dict[str, float], end_reason: str
@@ -256,7 +275,7 @@ class DrivingEnv(gym.Env[npt.NDArray[np.uint8], npt.NDArray[np.float32]]):
         }
 
     def _chase(self) -> Image:
-        return draw_hud(self._backend.image("chase"), self._info)
+        return draw_hud(self._picture("chase", np.zeros(CHASE_SHAPE, np.uint8)), self._info)
 
     def _draw_window(self) -> None:
         if self.render_mode != "human":
@@ -278,21 +297,3 @@ def _state(tick: Tick) -> dict[str, Any]:
         "gap": tick.gap,
         "time_to_collision": tick.time_to_collision,
     }
-
-
-def _backend(name: str | None, camera: CameraConfig, carla: CarlaConfig | None) -> Backend:
-    if name is None:
-        name = "carla" if carla or os.environ.get(CARLA_VARIABLE) else "embedded"
-        if name == "embedded":
-            _say_embedded()
-    if carla is None:
-        return BACKENDS.load(name)(camera)  # type: ignore[call-arg]
-    if name != "carla":
-        raise ValueError(f"carla= needs backend='carla', got backend={name!r}")
-    return BACKENDS.load(name)(camera, carla)  # type: ignore[call-arg]
-
-
-@cache
-def _say_embedded() -> None:
-    """Once a process, however many environments there are."""
-    logger.info("no CARLA address given: driving in the embedded simulator")

@@ -240,6 +240,43 @@ def test_a_lost_simulator_truncates(make, monkeypatch):
     assert sum(info["rewards"].values()) == reward
 
 
+class LosesItsStarts(EmbeddedBackend):
+    """Is lost in the warm-up of the first two episodes, and takes no pictures but the camera's."""
+
+    losses = 2
+
+    def tick(self, control):
+        if self._world.frame == 3 and self.losses:
+            self.losses -= 1
+            raise SimulatorError("the server does not answer")
+        return super().tick(control)
+
+    def image(self, kind):
+        if kind != "rgb":
+            raise SimulatorError("the client died")
+        return super().image(kind)
+
+
+def test_an_episode_lost_at_its_start_begins_again(make, monkeypatch, caplog):
+    monkeypatch.setitem(BACKENDS._entries, "fragile", f"{__name__}:LosesItsStarts")
+    fragile, sound = make(backend="fragile"), make()
+    given, expected = (env.reset(seed=0) for env in (fragile, sound))
+    np.testing.assert_array_equal(given[0], expected[0])
+    assert given[1]["tick"] == expected[1]["tick"] == 0
+    assert caplog.text.count("lost at the start of an episode") == 2
+
+
+def test_a_picture_that_is_lost_is_blank(make, monkeypatch, caplog):
+    monkeypatch.setitem(BACKENDS._entries, "fragile", f"{__name__}:LosesItsStarts")
+    env = make(backend="fragile", render_mode="rgb_array")
+    observation, _ = env.reset(seed=0)
+    assert env.render().shape == (480, 640, 3)
+    for picture, dtype in ((env.unwrapped.segmentation(), np.uint8), (env.unwrapped.depth(), np.float32)):
+        assert (picture.shape, picture.dtype) == (observation.shape[:2], dtype)
+        assert not picture.any()
+    assert "no segmentation picture: the client died" in caplog.text
+
+
 def test_the_last_step_may_be_shorter(make):
     env = make(max_ticks=30)
     *_, info = drive_to_the_end(env, lambda _: (0.0, 0.3), 0)

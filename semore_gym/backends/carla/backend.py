@@ -23,7 +23,8 @@ class CarlaBackend:
     """An ego on a CARLA server, through a client process of its own.
 
     A client that hangs or dies, or whose server does, costs the episode: `tick` and `image` raise
-    SimulatorError, and the next `reset` begins with a new client.
+    SimulatorError, and the next `reset` begins with a new client. A server of one's own is started again
+    where it has died, and where a new client did not help.
 
     Args:
         camera: The ego's roof camera; its `kinds` stand ready from the start.
@@ -48,7 +49,8 @@ class CarlaBackend:
         self._server = CarlaServer(self._config) if self._config.server is not None else None
         self._episodes = 0  # since the server was started
         self._client: ClientProcess | None = None
-        self._failures = 0  # in a row
+        self._failures = 0  # without `PROOF` ticks between them
+        self._lost: SimulatorError | None = None  # the last of them, until an episode begins
         self._suspect = False  # whether the server is to be started anew
         self._ticks = 0  # since the last failure
 
@@ -59,27 +61,20 @@ class CarlaBackend:
             SimulatorError: After `CarlaConfig.attempts` failures in a row, or at once where trying again is
                 of no use (another version, a map without the scenario's road).
         """
-        while True:
+        while self._failures < self._config.attempts:
             try:
-                if self._server is not None:
-                    self._tend(self._server)
-                if self._client is None:
-                    self._client = ClientProcess(self._config, self._camera)
-                tick: Tick = self._client.request("reset", episode, timeout=self._config.load_timeout)
-            except SetupError:
-                self._lose()
+                return self._place(episode)
+            except SetupError as error:
+                self._lose(error)
                 raise
             except SimulatorError as error:
-                self._lose()
-                if self._failures >= self._config.attempts:
-                    self._failures = 0
-                    raise SimulatorError(
-                        f"CARLA at {self._config.host}:{self._config.port} failed {self._config.attempts} "
-                        f"times in a row, last: {error}"
-                    ) from error
-                logger.warning("starting over with a new CARLA client: %s", error)
-            else:
-                return tick
+                self._lose(error)
+                logger.warning("the CARLA server or its client failed: %s", error)
+        self._failures = 0
+        address, attempts = f"{self._config.host}:{self._config.port}", self._config.attempts
+        raise SimulatorError(
+            f"CARLA at {address} failed {attempts} times in a row, last: {self._lost}"
+        ) from self._lost
 
     def tick(self, control: Control) -> Tick:
         """Apply `control` for one tick and report; see `Backend.tick`."""
@@ -95,6 +90,8 @@ class CarlaBackend:
             raise ValueError(f"unknown image kind {kind!r}; known: {', '.join(IMAGE_KINDS)}")
         self._request("image", kind)
         assert self._client is not None
+        if kind not in self._camera.kinds:  # the next client has it from the start
+            self._camera = replace(self._camera, kinds=(*self._camera.kinds, kind))
         return self._client.pictures.read(kind)
 
     def scripted_control(self) -> Control:
@@ -109,6 +106,15 @@ class CarlaBackend:
             self._client = None
         if self._server is not None:
             self._server.stop()
+
+    def _place(self, episode: Episode) -> Tick:
+        if self._server is not None:
+            self._tend(self._server)
+        if self._client is None:
+            self._client = ClientProcess(self._config, self._camera)
+        tick: Tick = self._client.request("reset", episode, timeout=self._config.load_timeout)
+        self._lost = None
+        return tick
 
     def _tend(self, server: CarlaServer) -> None:
         """Start the server where it is not running, has failed, or has served long enough."""
@@ -125,17 +131,20 @@ class CarlaBackend:
         self._episodes, self._suspect = 1, False
 
     def _request(self, name: str, *arguments: object) -> Any:
+        if self._lost is not None:
+            raise SimulatorError(f"the simulator was lost: {self._lost}")
         if self._client is None:
             raise RuntimeError("no episode is running: call reset() first")
         try:
             return self._client.request(name, *arguments, timeout=self._config.timeout + GRACE)
-        except SimulatorError:
-            self._lose()
+        except SimulatorError as error:
+            self._lose(error)
             raise
 
-    def _lose(self) -> None:
+    def _lose(self, error: SimulatorError) -> None:
         """Count a failure; the client, if there was one, is ended already."""
         self._client = None
+        self._lost = error
         self._failures += 1
         self._ticks = 0
         self._suspect = self._failures > 1  # a first one may be the client library's

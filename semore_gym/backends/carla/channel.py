@@ -15,9 +15,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from semore_gym.backends.base import CameraConfig, Image
+from semore_gym.backends.base import CHASE_SHAPE, CameraConfig, Image
 
-CHASE_SHAPE = (480, 640, 3)  # see `semore_gym.backends.base.Backend.image`
 MEMORY = Path("/dev/shm")  # where files are memory, on Linux
 
 
