@@ -25,6 +25,12 @@ class EnvConfig:
     """Simulator ticks (of 0.05 s) per agent step."""
     max_ticks: int = 1000
     """Length of an episode that nothing else ends [simulator ticks]."""
+    backend: str | None = None
+    """Which simulator: embedded or carla; None is carla if `carla` or the variable SEMORE_CARLA is set, and
+    embedded elsewhere."""
+    carla: dict[str, Any] = field(default_factory=dict)
+    """Fields of `CarlaConfig`: port=2000 for a server that runs, server=docker or server=PATH/CarlaUE4.sh to
+    start one for each environment; of several environments at one that runs, the i-th takes port + 10 i."""
     weather: str | None = None
     """Weather by name, for example hard_rain; None is the scenario's own."""
     masks: str = "oracle"
@@ -42,9 +48,7 @@ class EnvConfig:
     """Further keywords of the environment, for example reward=dbc or walker_hit_ends=false."""
 
     def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
-        for item in fields(self):
-            _check_type(item.name, getattr(self, item.name), hints[item.name])
+        check_types(self)
         self._check_at_least("frames", 1)
         self._check_at_least("frame_skip", 1)
         reserved = {item.name for item in fields(EnvConfig)} & set(self.env_options)
@@ -143,6 +147,17 @@ def check_names(what: str, given: Mapping[str, Any], known: list[str]) -> None:
         raise ValueError(f"unknown {what}: {', '.join(unknown)}; known: {', '.join(known)}")
 
 
+def check_types(config: Any) -> None:
+    """Compare the fields of a dataclass with their annotations.
+
+    Raises:
+        ValueError: If a value is of another type.
+    """
+    hints = get_type_hints(type(config))
+    for item in fields(config):
+        _check_type(item.name, getattr(config, item.name), hints[item.name])
+
+
 def _check_type(name: str, value: Any, hint: Any) -> None:
     """Compare a value with a field's annotation: a plain type, a dict, a Literal, or a union of such."""
     if get_origin(hint) is Literal:
@@ -150,6 +165,8 @@ def _check_type(name: str, value: Any, hint: Any) -> None:
             raise ValueError(f"{name} must be one of {', '.join(get_args(hint))}, got {value!r}")
         return
     allowed = (dict,) if get_origin(hint) is dict else get_args(hint) or (hint,)
+    if float in allowed:
+        allowed = (*allowed, int)
     if not isinstance(value, allowed) or isinstance(value, bool):
         wanted = " or ".join("None" if option is type(None) else option.__name__ for option in allowed)
         raise ValueError(f"{name} must be of type {wanted}, got {value!r}")

@@ -132,6 +132,6 @@ def algorithm_name(model: VisualSAC) -> str:
 
 
 def _environment(env: EnvConfig) -> dict[str, Any]:
-    """The fields, of names that tell a module to import first only the name."""
-    values = {item.name: getattr(env, item.name) for item in fields(EnvConfig)}
+    """The fields but the sharer's CARLA server, of names that tell a module to import only the name."""
+    values = {item.name: getattr(env, item.name) for item in fields(EnvConfig) if item.name != "carla"}
     return {name: item.rpartition(":")[2] if isinstance(item, str) else item for name, item in values.items()}

@@ -17,6 +17,8 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.noise import OrnsteinUhlenbeckActionNoise
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
+from semore_gym.backends.carla.config import CarlaConfig
+from semore_gym.backends.choice import backend_name
 from semore_gym.config import EnvConfig, TrainConfig, check_names
 from semore_gym.make_env import make_env
 from semore_gym.masks.judges import JUDGES
@@ -25,17 +27,18 @@ from semore_gym.policies import ALGORITHMS, VisualSAC, make_algorithm
 from semore_gym.registry import import_prefix
 from semore_gym.scenarios import SCENARIOS
 
-ENV_OPTIONS = ["backend", "reward", "walker_hit_ends", "segmentation", "depth"]
+ENV_OPTIONS = ["reward", "walker_hit_ends", "segmentation", "depth"]
 SET_BY_FIELD = {"policy", "env", "seed", "device", "verbose", "tensorboard_log", "_init_setup_model"}
 
 
 def build_env(
-    config: EnvConfig, *, masks: str | None = None, render_mode: str | None = None
+    config: EnvConfig, index: int = 0, *, masks: str | None = None, render_mode: str | None = None
 ) -> gym.Env[Any, Any]:
     """Make the environment that a config describes, as the agent sees it.
 
     Args:
         config: Which environment.
+        index: Its number, where several drive at the same time.
         masks: Replaces the config's `masks`; "none" where nothing is learnt.
         render_mode: As in `gymnasium.make`.
 
@@ -57,6 +60,10 @@ def build_env(
         weather=config.weather,
         max_ticks=config.max_ticks,
         scenario_options=config.scenario_options,
+        backend=config.backend,
+        carla=CarlaConfig.from_environment(**config.carla).of_environment(index)
+        if on_carla(config)
+        else None,
         render_mode=render_mode,
         **config.env_options,
     )
@@ -67,17 +74,26 @@ def shown(config: EnvConfig) -> EnvConfig:
     return replace(config, masks="none", mask_options={}) if uses_models(config.masks) else config
 
 
+def on_carla(config: EnvConfig) -> bool:
+    """Whether a config drives in CARLA; the variable SEMORE_CARLA counts.
+
+    Raises:
+        ValueError: If it names another backend and fields of `carla`.
+    """
+    return backend_name(config.backend, bool(config.carla)) == "carla"
+
+
 def build_vec_env(config: EnvConfig, n_envs: int, *, masks: str | None = None) -> VecEnv:
     """Make `n_envs` environments: one in this process, several in a process each."""
     if n_envs == 1:
-        return DummyVecEnv([partial(_monitored, config, masks)])
+        return DummyVecEnv([partial(_monitored, config, 0, masks)])
     if masks is None and uses_models(config.masks) and not is_asynchronous(config.mask_options):
         raise ValueError(
             f"masks {config.masks} with {n_envs} environments need mask_options asynchronous=true: otherwise "
             "each of them loads the models"
         )
     build_env(config, masks=masks).close()  # a wrong option is an error here, not in another process
-    return SubprocVecEnv([partial(_worker, config, masks)] * n_envs)
+    return SubprocVecEnv([partial(_worker, config, index, masks) for index in range(n_envs)])
 
 
 def build_model(config: TrainConfig, env: VecEnv) -> VisualSAC:
@@ -201,11 +217,15 @@ def set_threads(threads: int | None) -> int:
     return torch.get_num_threads()
 
 
-def _monitored(config: EnvConfig, masks: str | None) -> gym.Env[Any, Any]:
-    return Monitor(build_env(config, masks=masks))
+def _carla(config: EnvConfig, index: int) -> CarlaConfig:
+    return CarlaConfig.from_environment(**config.carla).of_environment(index)
 
 
-def _worker(config: EnvConfig, masks: str | None) -> gym.Env[Any, Any]:
+def _monitored(config: EnvConfig, index: int, masks: str | None) -> gym.Env[Any, Any]:
+    return Monitor(build_env(config, index, masks=masks))
+
+
+def _worker(config: EnvConfig, index: int, masks: str | None) -> gym.Env[Any, Any]:
     """Ctrl-C reaches every process of the terminal: the main one answers it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return _monitored(config, masks)
+    return _monitored(config, index, masks)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+from semore_gym.config import check_names, check_types
 
 CARLA_VARIABLE = "SEMORE_CARLA"
 DT = 0.05  # duration of a tick [s]
+PORT_STRIDE = 10  # between servers that several environments expect on one machine
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class CarlaConfig:
     """Where what it prints goes; several servers append to it."""
 
     def __post_init__(self) -> None:
+        check_types(self)
         if not 0 < self.port < 65535:
             raise ValueError(f"port must be from 1 to 65534, got {self.port!r}")
         for name in (
@@ -55,14 +59,18 @@ class CarlaConfig:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)!r}")
 
     @classmethod
-    def from_environment(cls) -> CarlaConfig:
+    def from_environment(cls, **changes: Any) -> CarlaConfig:
         """Read host and port from the variable SEMORE_CARLA, "host:port"; the defaults where it is not set.
 
+        Args:
+            **changes: Fields that are as given here.
+
         Raises:
-            ValueError: If it is set to something else.
+            ValueError: If the variable is set to something else, or a field is unknown or of another type.
         """
+        check_names("fields of carla", changes, [item.name for item in fields(cls)])
         value = os.environ.get(CARLA_VARIABLE)
-        return cls.from_address(value) if value else cls()
+        return replace(cls.from_address(value) if value else cls(), **changes)
 
     @classmethod
     def from_address(cls, address: str) -> CarlaConfig:
@@ -77,3 +85,10 @@ class CarlaConfig:
                 f"a CARLA address must be host:port, for example 127.0.0.1:2000, got {address!r}"
             )
         return cls(host=host, port=int(port))
+
+    def of_environment(self, index: int) -> CarlaConfig:
+        """Where the environment of this number drives, if there are several; from 0.
+
+        A server of one's own is on a free port anyway; of those that run, each has ports of its own.
+        """
+        return self if self.server else replace(self, port=self.port + PORT_STRIDE * index)
