@@ -23,6 +23,7 @@ ARTICLE = re.compile(r"^(?:a|an|the)\s+", re.IGNORECASE)
 SENTENCE = re.compile(
     r"\b(?:I|I'm|is|are|was|can|cannot|can't|sorry|there|please)\b|[.!?]\s+\S", re.IGNORECASE
 )
+ODD = frozenset("<>|{}[]\\`=")  # code and control tokens have them, names do not
 NOTHING = frozenset(("none", "nothing", "no objects", "n/a", "null", "empty"))
 
 
@@ -74,6 +75,7 @@ def _is_phrase(name: str, max_words: int) -> bool:
     return (
         name.casefold() not in NOTHING
         and len(name) <= LONGEST_PHRASE
+        and not ODD.intersection(name)
         and len(name.split()) <= max_words
         and any(letter.isalpha() for letter in name)
     )

@@ -233,6 +233,19 @@ def test_what_is_loaded_goes_on_and_asks_again(tmp_path):
     assert all(th.equal(first, second) for first, second in zip(*batches, strict=True))
 
 
+def test_no_question_comes_after_delta_has_reached_its_end():
+    judge = SlowJudge()
+    driver = Driver(selective(judge, 500, decay_steps=100))
+    calls = []
+    for _ in range(300):
+        driver.step()
+        calls.append(len(judge.asked))
+        judge.known = [(question.number, True) for question in judge.asked]
+    assert driver.buffer.delta == 0.5
+    assert 50 < calls[99] == calls[-1] < 100
+    assert drawn(driver.buffer, 5000) == set(range(300))
+
+
 def test_a_plain_buffer_refuses_what_a_selective_one_saved(tmp_path):
     driver = Driver(selective("rule"))
     driver.step()
@@ -244,7 +257,13 @@ def test_a_plain_buffer_refuses_what_a_selective_one_saved(tmp_path):
 def test_wrong_arguments_are_named():
     with pytest.raises(ValueError, match="decay_steps must be at least 1, got 0"):
         selective("rule", decay_steps=0)
-    with pytest.raises(ValueError, match="unknown judge 'oracle'; known: rule"):
+    with pytest.raises(ValueError, match="unknown judge 'oracle'; known: endpoint, rule, vlm"):
         selective("oracle")
     with pytest.raises(TypeError, match="typo"):
         selective("rule", typo=1)
+    with pytest.raises(ValueError, match="judge_kwargs need a judge's name, got <"):
+        selective(SlowJudge(), judge_kwargs={"horizon": 2.0})
+
+
+def test_a_named_judge_gets_its_arguments():
+    assert selective("rule", judge_kwargs={"horizon": 2.0}).judge.horizon == 2.0

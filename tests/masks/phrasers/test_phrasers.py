@@ -1,0 +1,84 @@
+"""What phrasers make of a chat's answers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from semore_gym.masks.phrasers import PHRASERS, FixedPhrases
+from semore_gym.masks.phrasers.chat import ChatPhraser
+from semore_gym.masks.prompts import load_prompt
+
+FRAMES = np.zeros((4, 3, 8, 8), np.uint8)
+
+
+class Script:
+    """A chat that has its answers by heart."""
+
+    identity = "script"
+
+    def __init__(self, *answers):
+        self.answers = answers
+
+    def __call__(self, pictures, prompts, within=None):
+        self.prompts = prompts
+        return list(self.answers)
+
+    def counts(self):
+        return {"asked": 4}
+
+
+def test_fixed_phrases():
+    phraser = FixedPhrases(["car", "van"])
+    assert phraser(FRAMES) == [("car", "van")] * 4
+    assert phraser.counts() == {}
+    assert phraser.identity != FixedPhrases(["car"]).identity
+    for phrases in ("car", [], [""], [3]):
+        with pytest.raises(ValueError, match="phrases must be a sequence of non-empty strings, got"):
+            FixedPhrases(phrases)
+
+
+def test_answers_that_cannot_be_used_are_counted_and_empty():
+    phraser = ChatPhraser(Script('["car"]', "[]", "I cannot say.", None), "highway")
+    assert phraser(FRAMES) == [("car",), (), (), ()]
+    assert phraser.counts() == {"asked": 4, "unusable": 1}
+    assert phraser.chat.prompts == [load_prompt("highway")] * 4
+
+
+def test_the_identity_tells_all_that_decides_the_phrases():
+    chat = Script()
+    identities = {
+        ChatPhraser(chat).identity,
+        ChatPhraser(chat, "jaywalk").identity,
+        ChatPhraser(chat, limit=3).identity,
+        ChatPhraser(chat, max_words=3).identity,
+    }
+    assert len(identities) == 4
+
+
+def test_prompts():
+    scenarios = ("default", "highway", "jaywalk", "highbeam")
+    texts = [load_prompt(name) for name in scenarios]
+    assert len(set(texts)) == 4
+    assert all("JSON list of short noun phrases" in text for text in texts)
+    assert load_prompt("Name the cars.") == "Name the cars."
+    with pytest.raises(ValueError, match=r"prompt must be one of default, highbeam, .* got 'highwy'"):
+        ChatPhraser(Script(), "highwy")
+
+
+def test_wrong_arguments_are_named():
+    with pytest.raises(ValueError, match="limit must be a positive number, got 0"):
+        ChatPhraser(Script(), limit=0)
+
+
+def test_every_name_is_a_class_and_the_table_is_light():
+    assert all(callable(PHRASERS.load(name)) for name in PHRASERS)
+    code = (
+        "import sys, semore_gym.masks.phrasers, semore_gym.masks.judges; "
+        "print({'torch', 'transformers', 'openai'} & set(sys.modules))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "set()"
