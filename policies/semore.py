@@ -67,8 +67,8 @@ class SemoreSAC(VisualSAC):
         guide: `"gradient-pass"`, or `"all"` to guide every pass over o_t, the policy's loss too. The buffer
             hands out masks of o_t alone: o_{t+n} is unguided either way.
         guide_gradient: Whether the critic's and the heads' gradient reaches the encoder through H^ in K~.
-        judge: Name of the judge of the selective buffer, or a judge; None keeps every transition. Its own
-            arguments are `replay_buffer_kwargs={"judge_kwargs": {...}}`.
+        judge: Name of the judge of the selective buffer, or a judge; None keeps every transition. The
+            arguments of one that is named go into `replay_buffer_kwargs={"judge_kwargs": {...}}`.
         replay_buffer_class: Instead of `SelectiveReplayBuffer` (or `FrameReplayBuffer` without a judge).
         replay_buffer_kwargs: The buffer's arguments.
         policy_kwargs: The policy's arguments.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Literal, get_args
 
@@ -121,9 +122,9 @@ def _processor_class(model_type: str) -> Any:
         ValueError: If the model is not one for images and text.
     """
     import transformers
-    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES
 
-    name = PROCESSOR_MAPPING_NAMES.get(model_type)
+    names: Any = import_module("transformers.models.auto.processing_auto").PROCESSOR_MAPPING_NAMES
+    name = names.get(model_type)
     if name is None:
         raise ValueError(f"model must be a chat model for images and text, got one of type {model_type!r}")
     kind: Any = getattr(transformers, name)
@@ -152,6 +153,7 @@ def _bitsandbytes(quantization: Quantization, dtype: torch.dtype) -> Any:
         )
     from transformers import BitsAndBytesConfig
 
+    config: Any = BitsAndBytesConfig
     if quantization == "8bit":
-        return BitsAndBytesConfig(load_in_8bit=True)
-    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_compute_dtype=dtype)
+        return config(load_in_8bit=True)
+    return config(load_in_4bit=True, bnb_4bit_compute_dtype=dtype)
