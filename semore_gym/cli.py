@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 import semore_gym
+from semore_gym.backends.base import SimulatorError
 
 HELP = """usage: semore COMMAND [OPTIONS]
 
@@ -19,6 +20,7 @@ HELP = """usage: semore COMMAND [OPTIONS]
   watch      watch a policy drive, in a window or a video
   export     write how a trained agent acts as an ONNX file
   share      write a trained agent into a folder without pickle, or put it on Hugging Face's hub
+  masks      make masks of a folder of images or of a run's frames, and a contact sheet
   algorithms list the algorithms, where they come from and their options
   doctor     say what works on this machine
 
@@ -33,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         0 if all went well, also after Ctrl-C with a checkpoint; 1 if `doctor` found the embedded simulator
-        not working; 2 if an argument is wrong; 130 after a second Ctrl-C.
+        not working, or CARLA failed too often; 2 if an argument is wrong; 130 after a second Ctrl-C.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     console = Console(highlight=False, soft_wrap=True)
@@ -54,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.print("interrupted")
         return 130
+    except SimulatorError as error:
+        return _refuse(error, 1)
 
 
 def _train(argv: Sequence[str], console: Console) -> int:
@@ -75,7 +79,11 @@ def _train(argv: Sequence[str], console: Console) -> int:
         console.print(f"run folder: {run.path}")
         if trainer.agent_steps:
             console.print(f"going on after {trainer.agent_steps:,} agent steps")
-        if trainer.train():
+        try:
+            finished = trainer.train()
+        except SimulatorError as error:
+            return _refuse(f"{error}; go on with: semore train --resume {run.path}", 1)
+        if finished:
             console.print("done")
         else:
             console.print(f"stopped with a checkpoint; go on with: semore train --resume {run.path}")
@@ -157,6 +165,19 @@ def _algorithms(argv: Sequence[str], console: Console) -> int:
     return 0
 
 
+def _masks(argv: Sequence[str], console: Console) -> int:
+    from semore_gym.runs.arguments import MasksArguments, parse_plain
+
+    try:
+        given = parse_plain("semore masks", MasksArguments, argv)
+        from semore_gym.runs.mask_files import make_masks_of
+
+        console.print(make_masks_of(given, console))
+    except (ValueError, FileNotFoundError, ModuleNotFoundError) as error:
+        return _refuse(error)
+    return 0
+
+
 def _doctor(argv: Sequence[str], console: Console) -> int:
     from semore_gym.runs.arguments import DoctorArguments, parse_plain
     from semore_gym.runs.doctor import examine
@@ -170,14 +191,15 @@ COMMANDS: dict[str, Callable[[Sequence[str], Console], int]] = {
     "watch": _watch,
     "export": _export,
     "share": _share,
+    "masks": _masks,
     "algorithms": _algorithms,
     "doctor": _doctor,
 }
 
 
-def _refuse(reason: object) -> int:
+def _refuse(reason: object, code: int = 2) -> int:
     Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {reason}", markup=False)
-    return 2
+    return code
 
 
 def _log_to(console: Console) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -118,6 +118,24 @@ class ShareArguments:
 
 
 @dataclass(frozen=True)
+class MasksArguments:
+    """Make masks of a folder of images, or of the frames of a run's newest checkpoint that have none."""
+
+    source: tyro.conf.Positional[Path]
+    """A folder of images, or a run folder (not in training), whose replay buffer takes the masks."""
+    masks: str = "vlm:clipseg"
+    """Who draws them: vlm:SEGMENTER or endpoint:SEGMENTER, where SEGMENTER is clipseg, sam3 or cris."""
+    mask_options: dict[str, Any] = field(default_factory=dict)
+    """Their settings, for example phrases=["car"] segmenter.device=cuda phraser.model=NAME."""
+    every: int = 1
+    """Of a run's frames, 1 for all, 10 for every tenth."""
+    out: Path | None = None
+    """Where an image folder's masks go; None is its subfolder masks."""
+    sheet: Path | None = None
+    """Contact sheet of what was made; None is contact_sheet.png beside the masks."""
+
+
+@dataclass(frozen=True)
 class AlgorithmsArguments:
     """List the algorithms: what each is, where it comes from, and the options that it alone has."""
 
@@ -175,7 +193,7 @@ def _trained_in(policy: str) -> EnvConfig | None:
 
 def parse_plain(prog: str, kind: type[T], argv: Sequence[str]) -> T:
     """Read the arguments of a command that trains and drives nothing."""
-    return tyro.cli(kind, prog=prog, args=argv)
+    return tyro.cli(kind, prog=prog, args=_joined(argv), registry=REGISTRY)
 
 
 def _parse(prog: str, kind: type[A], default: A, argv: Sequence[str]) -> A:

@@ -70,7 +70,7 @@ def save_checkpoint(run: RunFolder, model: VisualSAC, position: Position) -> Pat
     path = run.checkpoint(position.agent_steps)
     if path.exists():
         return path
-    model.frame_buffer.save(run.replay, manifest=_manifest(path))
+    model.frame_buffer.save(run.replay, manifest=manifest_of(path))
     with new_folder(path) as unfinished:
         model.save(unfinished / "model.zip")
         (unfinished / "position.json").write_text(json.dumps(asdict(position)))
@@ -89,7 +89,7 @@ def load_checkpoint(run: RunFolder, path: Path, model: VisualSAC) -> Position:
         model: Loaded from its model.zip; its replay buffer is filled. The random states are left alone,
             since what comes before the first action may draw from them: see `restore_random_state`.
     """
-    model.frame_buffer.load(run.replay, manifest=_manifest(path))
+    model.frame_buffer.load(run.replay, manifest=manifest_of(path))
     values = json.loads((path / "position.json").read_text())
     check_names("entries of position.json", values, list(Position.__dataclass_fields__))
     return Position(**{**values, "episodes": tuple(values["episodes"])})
@@ -97,11 +97,12 @@ def load_checkpoint(run: RunFolder, path: Path, model: VisualSAC) -> Position:
 
 def _drop_manifests(run: RunFolder) -> None:
     """Forget the replay buffers of checkpoints that are gone, or that a killed process never finished."""
-    kept = {_manifest(path) for path in run.checkpoints()}
+    kept = {manifest_of(path) for path in run.checkpoints()}
     for manifest in run.replay.glob("step-*.json"):
         if manifest.name not in kept:
             manifest.unlink()
 
 
-def _manifest(checkpoint: Path) -> str:
+def manifest_of(checkpoint: Path) -> str:
+    """Name of the file that tells a checkpoint's part of the run's replay folder."""
     return f"{checkpoint.name}.json"
