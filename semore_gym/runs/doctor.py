@@ -21,12 +21,15 @@ from semore_gym.backends.carla.client import greeting
 from semore_gym.backends.carla.config import CARLA_VARIABLE, CarlaConfig
 from semore_gym.envs.window import screen_available
 from semore_gym.registry import Registry
+from semore_gym.runs.weights import weights_found
 
 PACKAGES = ("gymnasium", "numpy", "torch", "stable-baselines3", "sb3-contrib", "panda3d", "pillow", "tyro")
 TABLES = (
     "semore_gym.backends:BACKENDS",
     "semore_gym.masks:MASKS",
     "semore_gym.masks.judges:JUDGES",
+    "semore_gym.masks.phrasers:PHRASERS",
+    "semore_gym.masks.segmenters:SEGMENTERS",
     "semore_gym.policies:ALGORITHMS",
     "semore_gym.scenarios:SCENARIOS",
 )
@@ -81,7 +84,8 @@ def findings(carla: str | None = None) -> Iterator[Finding]:
             yield Finding("broken", f"{what}: {type(error).__name__}: {error}")
     yield from _screen()
     yield from _carla(carla or os.environ.get(CARLA_VARIABLE))
-    yield Finding("note", "model weights: none are needed; masks come from the simulator (oracle) or are off")
+    for line in weights_found():
+        yield Finding("note", line)
 
 
 def _python() -> Iterator[Finding]:
