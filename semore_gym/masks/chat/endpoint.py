@@ -135,7 +135,7 @@ class EndpointChat:
 
     def _request(self, picture: Picture, prompt: str) -> dict[str, Any]:
         png = io.BytesIO()
-        enlarged(picture, self.enlarge).save(png, "PNG")
+        enlarged(picture, self.enlarge).save(png, "PNG", compress_level=1)
         url = f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"
         content = [
             {"type": "image_url", "image_url": {"url": url}},
