@@ -83,10 +83,13 @@ class Description:
         """The environment that it was trained in, if known.
 
         Raises:
-            ValueError: If a field is unknown, has a wrong value or names a module.
+            ValueError: If a field is unknown, has a wrong value, names a module, or says where CARLA is:
+                that may name a program to start.
         """
         if self.environment is None:
             return None
+        if "carla" in self.environment:
+            raise ValueError("environment must not hold carla: where it is, each user says")
         return EnvConfig.from_json(json.dumps(from_json(self.environment)))
 
     def build(self, n_envs: int = 1, device: str = "auto") -> VisualSAC:

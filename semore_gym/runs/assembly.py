@@ -96,6 +96,17 @@ def build_vec_env(config: EnvConfig, n_envs: int, *, masks: str | None = None) -
     return SubprocVecEnv([partial(_worker, config, index, masks) for index in range(n_envs)])
 
 
+def close_vec_env(env: VecEnv) -> None:
+    """Close environments, those in processes also where one of them has died."""
+    try:
+        env.close()
+    except (EOFError, ConnectionError):
+        assert isinstance(env, SubprocVecEnv)
+        for process in env.processes:
+            process.terminate()
+            process.join()
+
+
 def build_model(config: TrainConfig, env: VecEnv) -> VisualSAC:
     """Make the untrained model of a config.
 

@@ -31,7 +31,8 @@ class Bookkeeper(BaseCallback):
 
     Args:
         run: Where everything is written.
-        evaluation_env: Its own environment, so that evaluations leave the training's alone.
+        evaluation_env: An environment for the evaluations, which leave the training's alone then; None
+            evaluates in the training's, whose running episodes begin again after it.
         start: Where a resumed training goes on; None at the beginning.
         on_evaluation: Called with each evaluation and the agent steps done.
     """
@@ -41,7 +42,7 @@ class Bookkeeper(BaseCallback):
     def __init__(
         self,
         run: RunFolder,
-        evaluation_env: gym.Env[Any, Any],
+        evaluation_env: gym.Env[Any, Any] | None,
         start: Position | None,
         on_evaluation: Listener,
     ) -> None:
@@ -81,7 +82,7 @@ class Bookkeeper(BaseCallback):
         with preserved():
             result = evaluate(
                 self.model,
-                self._evaluation_env,
+                self._evaluation_env or self.training_env,
                 episodes=self.config.evaluation_episodes,
                 seed=self.config.evaluation_seed,
             )
@@ -94,6 +95,8 @@ class Bookkeeper(BaseCallback):
                 f"{name}_high": metric.mean_high,
             }
         self._add_row("evaluations", row)
+        if self._evaluation_env is None:
+            self._begin_again()
         self._evaluate_at = (steps // self.config.evaluate_every + 1) * self.config.evaluate_every
         self._on_evaluation(result, steps)
 
@@ -109,6 +112,12 @@ class Bookkeeper(BaseCallback):
             exact=self.exact and self._at_reset,
         )
         save_checkpoint(self.run, self.model, position)
+
+    def _begin_again(self) -> None:
+        """Give the training's environments back to the training, at the start of their running episodes."""
+        self.training_env.seed(self.config.seed)
+        self.training_env.set_options([{"episode": episode} for episode in self._episodes])
+        self.model._last_obs = self.training_env.reset()  # type: ignore[assignment]  # a dict too
 
     def _on_training_start(self) -> None:
         if self._start is not None:  # the environments have been reset: nothing draws before the first action

@@ -12,12 +12,22 @@ from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 from stable_baselines3.common.vec_env import VecEnv
 from torch.utils.tensorboard import SummaryWriter
 
+from semore_gym.backends.base import SimulatorError
 from semore_gym.config import TrainConfig
 from semore_gym.evaluation import Evaluation, plot_learning_curve, record_episode
 from semore_gym.masks.asynchronous import AsyncMasks
 from semore_gym.masks.spec import late_masks
 from semore_gym.policies import LateMasks, VisualSAC
-from semore_gym.runs.assembly import build_env, build_model, build_vec_env, load_model, set_threads, shown
+from semore_gym.runs.assembly import (
+    build_env,
+    build_model,
+    build_vec_env,
+    close_vec_env,
+    load_model,
+    on_carla,
+    set_threads,
+    shown,
+)
 from semore_gym.runs.bookkeeping import Bookkeeper, stops_cleanly
 from semore_gym.runs.checkpoint import Position, load_checkpoint
 from semore_gym.runs.folder import RunFolder, refuse_used
@@ -61,6 +71,8 @@ class Trainer:
         """
         if path is not None:
             refuse_used(path)  # before the environments and the networks are made
+        # going on in another simulator, because a variable is set or is not, would be a mistake
+        config = replace(config, backend="carla" if on_carla(config) else config.backend or "embedded")
         set_threads(config.threads)
         env = build_vec_env(config, config.n_envs)
         try:
@@ -111,15 +123,20 @@ class Trainer:
     def train(self) -> bool:
         """Train to the end of the budget, evaluate, draw the learning curve and a video.
 
-        Ctrl-C or SIGTERM ends it earlier, with a checkpoint.
+        Ctrl-C or SIGTERM ends it earlier, with a checkpoint. In CARLA, evaluations drive in the training's
+        environments, between its episodes: a second client would disturb the server, a second server would
+        not fit on many a GPU.
 
         Returns:
             Whether the end was reached.
+
+        Raises:
+            SimulatorError: If the simulator failed too often in a row; there is a checkpoint all the same.
         """
         config = self.run.config
         done = self.agent_steps
         masks = late_masks(config.masks, config.mask_options, config.env)
-        evaluation_env = build_env(config, masks="none")
+        evaluation_env = None if on_carla(config) else build_env(config, masks="none")
         bookkeeper = Bookkeeper(self.run, evaluation_env, self._start, self._say_evaluation)
         bar = ProgressBar(self.console, config.steps)
         self.model.set_logger(Logger(None, [TensorBoardLog(self.run.tensorboard, done)]))
@@ -134,23 +151,31 @@ class Trainer:
                 return False
             self._finish(bookkeeper)
             return True
+        except (SimulatorError, EOFError, ConnectionError) as error:
+            if self.agent_steps > done:
+                bookkeeper.save()
+            if isinstance(error, SimulatorError) or config.n_envs == 1:
+                raise
+            raise SimulatorError("an environment's process ended; above is what it said") from error
         finally:
             if masks is not None:
                 masks.close()
-            evaluation_env.close()
+            if evaluation_env is not None:
+                evaluation_env.close()
             self.model.logger.close()
 
     def __enter__(self) -> Trainer:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._env.close()
+        close_vec_env(self._env)
 
     def _finish(self, bookkeeper: Bookkeeper) -> None:
         bookkeeper.save()
         if not bookkeeper.evaluated:
             bookkeeper.evaluate()
         plot_learning_curve(self.run.rows("evaluations"), self.run.curve)
+        close_vec_env(self._env)  # whose server the video may need
         # a mask beside every picture, however seldom the training has one
         config = replace(shown(self.run.config), mask_every=1)
         env = build_env(config, render_mode="rgb_array")

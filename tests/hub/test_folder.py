@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from semore_gym.config import EnvConfig
 from semore_gym.evaluation import EpisodeResult, Evaluation
 from semore_gym.hub import load_from_folder, save_to_folder
+from semore_gym.hub.description import Description
 from semore_gym.hub.spaces import space_from_json, space_to_json
 from semore_gym.policies import ALGORITHMS, SemoreSAC, make_algorithm
 
@@ -175,6 +177,15 @@ def test_a_tampered_config_is_refused(copy, path, value, message):
     (copy / "config.json").write_text(json.dumps(config))
     with pytest.raises(ValueError, match=message):
         load_from_folder(copy, device="cpu")
+
+
+def test_where_carla_is_is_neither_written_nor_believed(copy):
+    model = load_from_folder(copy, device="cpu")
+    known = Description.of(model, EnvConfig(backend="carla", carla={"server": "/home/me/CarlaUE4.sh"}))
+    assert known.env_config() == EnvConfig(backend="carla")
+    told = replace(known, environment={**known.environment, "carla": {"server": "/bin/sh"}})
+    with pytest.raises(ValueError, match="environment must not hold carla"):
+        told.env_config()
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
