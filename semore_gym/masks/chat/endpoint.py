@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -158,8 +159,6 @@ async def _ask(client: Any, request: dict[str, Any]) -> str:
         OSError: If the connection breaks.
         ValueError: If the reply is not a chat completion, or too long.
     """
-    import httpx2
-
     body = bytearray()
     try:
         async with client.chat.completions.with_streaming_response.create(**request) as response:
@@ -167,6 +166,11 @@ async def _ask(client: Any, request: dict[str, Any]) -> str:
                 body += piece
                 if len(body) > MOST_BYTES:
                     raise ValueError(f"the reply is longer than {MOST_BYTES} bytes")
-    except httpx2.HTTPError as error:
+    except _transport_errors() as error:
         raise ConnectionError(str(error)) from error
     return reply_text(bytes(body))
+
+
+def _transport_errors() -> tuple[type[Exception], ...]:
+    """What reading a reply may raise: openai's client is built on httpx up to a version, then on httpx2."""
+    return tuple(import_module(name).HTTPError for name in ("httpx", "httpx2") if find_spec(name))
