@@ -107,7 +107,7 @@ class CachedMasks:
 
     def _path(self, frame: Images) -> Path:
         key = blake2b(f"{VERSION} {frame.shape} {self.identity} ".encode(), digest_size=20)
-        key.update(np.ascontiguousarray(frame))
+        key.update(frame.tobytes())
         name = key.hexdigest()
         return self.folder / name[:2] / f"{name[2:]}.mask"
 

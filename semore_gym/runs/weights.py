@@ -52,9 +52,7 @@ def cached_sizes() -> dict[str, int]:
     from huggingface_hub.errors import CacheNotFound
 
     try:
-        return {
-            repo.repo_id: repo.size_on_disk for repo in scan_cache_dir().repos if repo.repo_type == "model"
-        }
+        repos = scan_cache_dir().repos
     except CacheNotFound:
         return {}
     return {repo.repo_id: repo.size_on_disk for repo in repos if repo.repo_type == "model"}
