@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -69,10 +70,18 @@ class SelectiveReplayBuffer(FrameReplayBuffer):
             raise ValueError(f"decay_steps must be at least 1, got {decay_steps!r}")
         if judge_kwargs and not isinstance(judge, str):
             raise ValueError(f"judge_kwargs need a judge's name, got {judge!r}, which is made already")
-        self.judge: Judge = JUDGES.load(judge)(**(judge_kwargs or {})) if isinstance(judge, str) else judge
+        if isinstance(judge, str):
+            JUDGES.load(judge)  # an unknown name is an error at once
+        self._judge = judge
+        self._judge_kwargs = dict(judge_kwargs or {})
         self.decay_steps = decay_steps
         self.seed = seed
         self._forget()
+
+    @cached_property
+    def judge(self) -> Judge:
+        """The judge; made when it is first asked: a model that only acts needs none, and it may be large."""
+        return JUDGES.load(self._judge)(**self._judge_kwargs) if isinstance(self._judge, str) else self._judge
 
     def reset(self) -> None:
         """Forget everything, and start delta at 1 again."""

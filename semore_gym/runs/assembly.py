@@ -116,7 +116,7 @@ def build_model(config: TrainConfig, env: VecEnv) -> VisualSAC:
     check_algo_options(config)
     check_device(config.device)
     # one update per agent step, also where several environments step at once
-    options: dict[str, Any] = {"gradient_steps": config.n_envs, **_judge(config), **config.algo_options}
+    options: dict[str, Any] = {"gradient_steps": config.n_envs, **config.algo_options, **_judge(config)}
     if config.exploration_noise:
         options["action_noise"] = throttle_noise(config.exploration_noise)
     return make_algorithm(
@@ -126,8 +126,10 @@ def build_model(config: TrainConfig, env: VecEnv) -> VisualSAC:
 
 def _judge(config: TrainConfig) -> dict[str, Any]:
     """The keywords of the fields `judge` and `judge_options`, where these are set."""
-    given = {"judge": config.judge, "judge_kwargs": config.judge_options}
-    options = {name: value for name, value in given.items() if value}
+    options: dict[str, Any] = {} if config.judge is None else {"judge": config.judge}
+    if config.judge_options:
+        buffer = config.algo_options.get("replay_buffer_kwargs", {})
+        options["replay_buffer_kwargs"] = {**buffer, "judge_kwargs": config.judge_options}
     if options and "judge" not in keywords(ALGORITHMS.load(config.algo)):
         raise ValueError(f"judge and judge_options must not be given for {config.algo}, which has no judge")
     if config.judge is not None:

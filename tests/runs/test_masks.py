@@ -132,7 +132,10 @@ def test_several_environments_must_not_load_a_model_each(clipseg: str):
 
 def test_an_agent_trained_with_masks_drives_where_no_model_can_be_imported(clipseg: str, tmp_path: Path):
     options = {"phrases": ["car"], "segmenter.model": clipseg}
-    run, _ = train(replace(TINY, masks="vlm:clipseg", mask_options=options, steps=60), tmp_path / "run")
+    judging = {"base_url": "http://127.0.0.1:9/v1", "retries": 0, "deadline": 1.0}  # where nobody answers
+    config = replace(TINY, masks="vlm:clipseg", mask_options=options, judge="endpoint", judge_options=judging)
+    run, counts = train(replace(config, steps=60), tmp_path / "run")
+    assert counts["asked"] > 0
     code = (
         "import sys\n"
         "sys.modules.update(dict.fromkeys(['transformers', 'openai', 'accelerate', 'huggingface_hub']))\n"
