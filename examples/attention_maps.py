@@ -2,9 +2,9 @@
 
 import sys
 
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from PIL import Image
 
 import semore_gym
 from semore_gym.evaluation.layout import overlay
@@ -12,7 +12,7 @@ from semore_gym.policies import SemoreSAC, make_algorithm
 from semore_gym.policies.interaction import interaction_attention
 
 SCENARIOS = ("JayWalk", "HighBeam", "HighWay")
-SIDE = 256  # of a picture [px]
+TITLES = ("frame", "mask: {masks}", "attention before", "attention after {steps} steps")
 
 
 def attention(model: SemoreSAC, frames: np.ndarray) -> np.ndarray:
@@ -26,15 +26,9 @@ def attention(model: SemoreSAC, frames: np.ndarray) -> np.ndarray:
     return (got - got.min()) / max(np.ptp(got), 1e-12)  # X is close to uniform: only its shape is shown
 
 
-def heat(frame: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The attention over the frame, (H, W, 3) uint8."""
-    fine = Image.fromarray(np.uint8(255 * weights)).resize(frame.shape[1::-1], Image.Resampling.BICUBIC)
-    return overlay(frame, np.asarray(fine))
-
-
 def main(path: str = "attention_maps.png", steps: int = 400, masks: str = "oracle", **settings) -> None:
-    rows = []
-    for scenario in SCENARIOS:
+    figure, axes = plt.subplots(len(SCENARIOS), len(TITLES), figsize=(10, 7.8), layout="constrained")
+    for scenario, row in zip(SCENARIOS, axes, strict=True):
         env = semore_gym.make_env(f"SemoreCarla-{scenario}-v0", masks=masks)
         options = {"learning_starts": 100, "batch_size": 32, "semantic_weight": 0.01, **settings}
         model = make_algorithm("semore", env, preset="light", seed=0, **options)
@@ -45,12 +39,21 @@ def main(path: str = "attention_maps.png", steps: int = 400, masks: str = "oracl
         before = attention(model, observation["frames"])
         model.learn(steps)
         after = attention(model, observation["frames"])
-        pictures = [frame, overlay(frame, observation["mask"][0]), heat(frame, before), heat(frame, after)]
-        rows.append(np.hstack([Image.fromarray(picture).resize((SIDE, SIDE)) for picture in pictures]))
+        pictures = (frame, overlay(frame, observation["mask"][0]), frame, frame)
+        for axis, picture, weights in zip(row, pictures, (None, None, before, after), strict=True):
+            axis.imshow(picture, extent=(0, 1, 0, 1))
+            if weights is not None:
+                axis.imshow(weights, "inferno", alpha=0.6, extent=(0, 1, 0, 1), interpolation="bicubic")
+            axis.set_xticks([])
+            axis.set_yticks([])
+        row[0].set_ylabel(scenario)
         print(f"{scenario:<9} attention moved by {np.abs(after - before).mean():.2f} of its range")
         env.close()
-    Image.fromarray(np.vstack(rows)).save(path)
-    print(f"wrote {path}: frame, mask, attention before and after {steps} steps")
+    named = "vehicles and people" if masks == "oracle" else masks
+    for axis, title in zip(axes[0], TITLES, strict=True):
+        axis.set_title(title.format(masks=named, steps=steps), fontsize=9)
+    figure.savefig(path, dpi=100)
+    print(f"wrote {path}")
 
 
 if __name__ == "__main__":
