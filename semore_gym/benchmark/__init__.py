@@ -1,0 +1,1 @@
+"""Methods x scenarios x seeds: what is run, what came of it, and what can be said about it."""
