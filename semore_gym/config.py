@@ -85,6 +85,9 @@ class TrainConfig(EnvConfig):
     algo: str = "semore"
     """Algorithm by name, for example semore or sac; my_module:mine imports my_module first, which
     registers it."""
+    label: str | None = None
+    """What tells the run from others of its algorithm in tables and reports, for example no-masks; it changes
+    nothing of the training."""
     preset: Literal["paper", "light"] = "paper"
     """Size of the networks: paper, or light for a machine without a GPU."""
     seed: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -16,6 +17,7 @@ from semore_gym.config import TrainConfig
 from semore_gym.evaluation import Evaluation, evaluate
 from semore_gym.policies import VisualSAC
 from semore_gym.runs.checkpoint import Position, save_checkpoint
+from semore_gym.runs.episode_rows import EpisodeRows
 from semore_gym.runs.folder import RunFolder
 from semore_gym.runs.random_state import preserved, restore_random_state
 
@@ -58,10 +60,15 @@ class Bookkeeper(BaseCallback):
         self._checkpoint_at = start.checkpoint_at if start else 0
         self._episodes = list(start.episodes) if start else [0] * run.config.n_envs
         self._at_reset = True
+        self._began = time.monotonic() - (start.wall_seconds if start else 0.0)
         self._tables: dict[str, list[dict[str, Any]]] = {
             name: [row for row in run.rows(name) if start and int(row["agent_steps"]) <= start.agent_steps]
             for name in ("episodes", "evaluations")
         }
+        evaluated = {row["agent_steps"] for row in self._tables["evaluations"]}
+        self._tables["evaluation_episodes"] = [
+            row for row in run.rows("evaluation_episodes") if row["step"] in evaluated
+        ]
 
     @property
     def exact(self) -> bool:
@@ -75,6 +82,14 @@ class Bookkeeper(BaseCallback):
         """Whether the newest evaluation is of the agent as it is."""
         rows = self._tables["evaluations"]
         return bool(rows) and int(rows[-1]["agent_steps"]) == self.model.num_timesteps
+
+    @property
+    def _wall_seconds(self) -> float:
+        """That the run has taken so far, without its interruptions and what a kill has undone [s]."""
+        return time.monotonic() - self._began
+
+    def _init_callback(self) -> None:
+        self._episode_rows = EpisodeRows(self.run, self.model.device)
 
     def evaluate(self) -> None:
         """Evaluate the agent as it is, without touching the training's random states."""
@@ -94,7 +109,9 @@ class Bookkeeper(BaseCallback):
                 f"{name}_low": metric.mean_low,
                 f"{name}_high": metric.mean_high,
             }
-        self._add_row("evaluations", row)
+        # an evaluation counts once it is in evaluations.csv, which is therefore the last to be written
+        self._add_rows("evaluation_episodes", self._episode_rows.of(result, steps, self._wall_seconds))
+        self._add_rows("evaluations", [row])
         if self._evaluation_env is None:
             self._begin_again()
         self._evaluate_at = (steps // self.config.evaluate_every + 1) * self.config.evaluate_every
@@ -110,6 +127,7 @@ class Bookkeeper(BaseCallback):
             evaluate_at=self._evaluate_at,
             checkpoint_at=self._checkpoint_at,
             exact=self.exact and self._at_reset,
+            wall_seconds=self._wall_seconds,
         )
         save_checkpoint(self.run, self.model, position)
 
@@ -151,11 +169,11 @@ class Bookkeeper(BaseCallback):
             "episode_steps": info["episode"]["l"],
             "end_reason": info.get("end_reason", ""),
         }
-        self._add_row("episodes", row)
+        self._add_rows("episodes", [row])
         self._episodes[index] += 1
 
-    def _add_row(self, table: str, row: dict[str, Any]) -> None:
-        self._tables[table].append(row)
+    def _add_rows(self, table: str, rows: list[dict[str, Any]]) -> None:
+        self._tables[table] += rows
         self.run.write_rows(table, self._tables[table])
 
 

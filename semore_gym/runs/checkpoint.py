@@ -38,6 +38,8 @@ class Position:
     """Of `random_state`."""
     action_space: dict[str, Any]
     """State of the generator of random actions."""
+    wall_seconds: float = 0.0
+    """That the run has taken so far [s]."""
 
     @classmethod
     def of(cls, model: VisualSAC, **values: Any) -> Position:

@@ -19,8 +19,9 @@ class RunFolder:
     """A training run on the disk.
 
     It holds config.json, episodes.csv (one row per training episode), evaluations.csv (one row per
-    evaluation), checkpoints/, replay/ (the frames that the checkpoints share), tensorboard/, videos/ and
-    learning_curve.png. Every file is written under another name and then moved, so none is ever half there.
+    evaluation), evaluation_episodes.csv (one row per episode of these, see `EpisodeRows`), checkpoints/,
+    replay/ (the frames that the checkpoints share), tensorboard/, videos/ and learning_curve.png. Every file
+    is written under another name and then moved, so none is ever half there.
 
     Args:
         path: A folder that `create` has made.
@@ -86,8 +87,15 @@ class RunFolder:
         """Where the video of the agent after so many steps belongs."""
         return self.path / "videos" / f"step-{agent_steps:09d}.mp4"
 
+    @property
+    def finished(self) -> bool:
+        """Whether the training has reached its end and left its last evaluation and its video."""
+        evaluations = self.rows("evaluations")
+        last = int(evaluations[-1]["agent_steps"]) if evaluations else 0
+        return last >= self.config.steps and self.video(last).is_file()
+
     def rows(self, name: str) -> list[dict[str, str]]:
-        """Read the rows of a table, "episodes" or "evaluations"; none where there is no file yet."""
+        """Read the rows of a table, for example "episodes"; none where there is no file yet."""
         path = self.path / f"{name}.csv"
         if not path.is_file():
             return []
