@@ -111,7 +111,8 @@ class CarlaBackend:
         if self._server is not None:
             self._tend(self._server)
         if self._client is None:
-            self._client = ClientProcess(self._config, self._camera)
+            served = (lambda: True) if self._server is None else self._server.is_alive
+            self._client = ClientProcess(self._config, self._camera, served)
         tick: Tick = self._client.request("reset", episode, timeout=self._config.load_timeout)
         self._lost = None
         return tick
@@ -119,7 +120,7 @@ class CarlaBackend:
     def _tend(self, server: CarlaServer) -> None:
         """Start the server where it is not running, has failed, or has served long enough."""
         limits = self._config
-        if server.alive and not self._suspect:
+        if server.is_alive() and not self._suspect:
             if self._episodes < limits.recycle_episodes and server.memory() < limits.recycle_memory:
                 self._episodes += 1
                 return

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -20,6 +21,7 @@ from semore_gym.backends.carla.channel import Failed, SharedPictures
 from semore_gym.backends.carla.config import CarlaConfig
 
 START_TIMEOUT = 30.0  # for python to start and connect back [s]
+LOOK_EVERY = 0.1  # at the server's process, while an answer is missing [s]
 SECRET = "SEMORE_CARLA_SECRET"
 SECRET_BYTES = 32
 
@@ -34,12 +36,16 @@ class ClientProcess:
     Args:
         config: Where the server is.
         camera: The roof camera.
+        served: Whether the server's process still runs, where that is known: nobody waits for an answer then.
 
     Raises:
         SimulatorError: If the process does not start.
     """
 
-    def __init__(self, config: CarlaConfig, camera: CameraConfig) -> None:
+    def __init__(
+        self, config: CarlaConfig, camera: CameraConfig, served: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._served = served
         self.pictures = SharedPictures(camera)
         secret = secrets.token_hex(SECRET_BYTES)
         with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -69,8 +75,7 @@ class ClientProcess:
         """
         try:
             self._connection.send((name, arguments))
-            if not self._connection.poll(timeout):
-                raise SimulatorError(f"the CARLA client did not answer {name!r} within {timeout:g} s")
+            self._wait(name, timeout)
             answer = self._connection.recv()
         except (EOFError, OSError) as error:
             self._end()
@@ -82,6 +87,14 @@ class ClientProcess:
             self._end()
             raise (SetupError if answer.final else SimulatorError)(answer.reason)
         return answer
+
+    def _wait(self, name: str, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        while not self._connection.poll(min(LOOK_EVERY, max(deadline - time.monotonic(), 0.0))):
+            if not self._served():
+                raise SimulatorError(f"the CARLA server ended before {name!r} was answered")
+            if time.monotonic() >= deadline:
+                raise SimulatorError(f"the CARLA client did not answer {name!r} within {timeout:g} s")
 
     @property
     def exit_code(self) -> int | None:

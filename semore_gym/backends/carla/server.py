@@ -43,10 +43,9 @@ class CarlaServer:
     @property
     def pid(self) -> int | None:
         """Process id of its guard; None where none runs."""
-        return self._guard.pid if self._guard is not None and self.alive else None
+        return self._guard.pid if self._guard is not None and self.is_alive() else None
 
-    @property
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         """Whether its process runs."""
         return self._guard is not None and self._guard.poll() is None
 
@@ -94,7 +93,7 @@ class CarlaServer:
 
     def memory(self) -> float:
         """What its processes hold [GiB]."""
-        if self._guard is None or not self.alive:
+        if self._guard is None or not self.is_alive():
             return 0.0
         total = 0
         for process in psutil.Process(self._guard.pid).children(recursive=True):
@@ -107,7 +106,7 @@ class CarlaServer:
     def _wait(self, port: int) -> None:
         deadline = time.monotonic() + self._config.start_timeout
         while time.monotonic() < deadline:
-            if not self.alive:
+            if not self.is_alive():
                 assert self._guard is not None
                 code = self._guard.returncode
                 raise SimulatorError(
