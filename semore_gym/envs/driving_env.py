@@ -252,7 +252,7 @@ class DrivingEnv(gym.Env[npt.NDArray[np.uint8], npt.NDArray[np.float32]]):
         try:
             return self._backend.image(kind)
         except SimulatorError as error:
-            logger.warning("no %s picture: %s", kind, error)
+            logger.debug("no %s picture: %s", kind, error)
             return blank
 
     def _describe(

@@ -269,6 +269,7 @@ def test_an_episode_lost_at_its_start_begins_again(make, monkeypatch, caplog):
 def test_a_picture_that_is_lost_is_blank(make, monkeypatch, caplog):
     monkeypatch.setitem(BACKENDS._entries, "fragile", f"{__name__}:LosesItsStarts")
     env = make(backend="fragile", render_mode="rgb_array")
+    caplog.set_level("DEBUG", logger="semore_gym")
     observation, _ = env.reset(seed=0)
     assert env.render().shape == (480, 640, 3)
     for picture, dtype in ((env.unwrapped.segmentation(), np.uint8), (env.unwrapped.depth(), np.float32)):

@@ -1,6 +1,7 @@
 """Training in CARLA: on servers that are killed, on one that it shares with its evaluations, on several."""
 
 import json
+import random
 import sys
 import threading
 from dataclasses import replace
@@ -65,18 +66,20 @@ class Killer(threading.Thread):
     Args:
         trainer: Whose server.
         kills: How often.
-        between: Agent steps from one to the next.
+        between: Agent steps from one to the next, on average.
     """
 
     def __init__(self, trainer, kills, between):
         super().__init__(daemon=True)
         self.trainer, self.kills, self.between = trainer, kills, between
-        self.killed = 0
+        self.killed, self.next = 0, between
+        self.random = random.Random(0)
         self.over = threading.Event()
 
     def run(self):
-        while self.killed < self.kills and not self.over.wait(0.013):
-            if self.trainer.agent_steps >= (self.killed + 1) * self.between:
+        while self.killed < self.kills and not self.over.wait(self.random.uniform(0.0, 0.1)):
+            if self.trainer.agent_steps >= self.next:
+                self.next = (self.killed + 1 + self.random.random()) * self.between
                 for server in our_servers():
                     server.kill()
                     self.killed += 1

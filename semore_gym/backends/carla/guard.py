@@ -13,34 +13,33 @@ import signal
 import subprocess
 import sys
 import threading
-from types import FrameType
+import time
 
 PATIENCE = 5.0  # between asking to end and killing [s]
+LOOK_EVERY = 0.05  # [s]
 
 
 def main(attached: bool, cleanup: list[str], command: list[str]) -> int:
     """Run the command until it ends, or its owner does, or this process is asked to end."""
+    asked: list[str] = []  # by whom
+    signal.signal(signal.SIGTERM, lambda *_: asked.append("a signal"))
     program = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-
-    def stop(number: int = 0, frame: FrameType | None = None) -> None:
-        _end_group(program)
-
-    signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the owner's to answer
     if attached:
-        threading.Thread(target=_wait_for_owner, args=(program,), daemon=True).start()
-    try:
-        return program.wait()
-    finally:
-        _end_group(program)  # its children, where it left some behind
-        if cleanup:
-            subprocess.run(cleanup, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        threading.Thread(target=_wait_for_owner, args=(asked,), daemon=True).start()
+    while program.poll() is None and not asked:
+        time.sleep(LOOK_EVERY)
+    code = program.poll()
+    _end_group(program)  # its children too, where it left some behind
+    if cleanup:
+        subprocess.run(cleanup, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    return code or 0
 
 
-def _wait_for_owner(program: subprocess.Popen[bytes]) -> None:
+def _wait_for_owner(asked: list[str]) -> None:
     while os.read(sys.stdin.fileno(), 1):
         pass
-    _end_group(program)
+    asked.append("the owner's end")
 
 
 def _end_group(program: subprocess.Popen[bytes]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 IMAGE = "carlasim/carla:0.9.16"
 PORTS = 3  # that a server takes, in a row
+POOL = range(10_000, 32_000, PORTS)  # where free ones are looked for
 END_TIMEOUT = 30.0  # for the guard to end everything [s]
 GIB = 2**30
 
@@ -56,10 +58,12 @@ class CarlaServer:
             Its RPC port.
 
         Raises:
-            SetupError: If there is no such program.
+            SetupError: If there is no such program, or the wanted port is taken.
             SimulatorError: If it ends or does not answer in time.
         """
         self.stop()
+        if self.port is not None and not _are_free(self.port):
+            raise SetupError(f"ports {self.port} to {self.port + PORTS - 1} must be free, and are not")
         port = self.port or free_ports()
         command, cleanup = self._command(port)
         words = [sys.executable, "-m", "semore_gym.backends.carla.guard", str(int(self._attached))]
@@ -79,14 +83,9 @@ class CarlaServer:
         """End it and all its processes; may be called when none runs."""
         if self._guard is None:
             return
-        self._guard.terminate()
-        try:
-            self._guard.wait(END_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            for process in psutil.Process(self._guard.pid).children(recursive=True):
-                process.kill()
-            self._guard.kill()
-            self._guard.wait()
+        if self.is_alive():
+            end_guard(psutil.Process(self._guard.pid))
+        self._guard.wait()
         if self._guard.stdin is not None:
             self._guard.stdin.close()
         self._guard = None
@@ -148,6 +147,17 @@ class CarlaServer:
         return [*run, *environment, IMAGE, "bash", "CarlaUE4.sh", *options], [docker, "rm", "-f", name]
 
 
+def end_guard(guard: psutil.Process) -> None:
+    """End a server and all its processes through its guard, and without it where that does not work."""
+    processes = [guard, *guard.children(recursive=True)]
+    guard.terminate()
+    try:
+        guard.wait(END_TIMEOUT)
+    except psutil.TimeoutExpired:
+        for process in processes:
+            process.kill()
+
+
 def answers(port: int, host: str = "127.0.0.1") -> bool:
     """Whether somebody listens on a port."""
     try:
@@ -160,22 +170,28 @@ def answers(port: int, host: str = "127.0.0.1") -> bool:
 def free_ports() -> int:
     """The first of three free ports in a row, of this machine.
 
+    They lie below those that the system gives to outgoing connections, one of which might take them before
+    the server does. Drawn at random, since several environments look at the same time.
+
     Raises:
         SimulatorError: If none are found.
     """
     for _ in range(100):
-        with socket.socket() as first:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-        if all(_is_free(port + i) for i in range(PORTS)):
+        port = secrets.choice(POOL)
+        if _are_free(port):
             return port
     raise SimulatorError("no three free ports in a row were found")
 
 
+def _are_free(port: int) -> bool:
+    return all(_is_free(port + i) for i in range(PORTS))
+
+
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that has just ended is no bar
         try:
             probe.bind(("127.0.0.1", port))
-        except (OSError, OverflowError):
+        except OSError:
             return False
         return True

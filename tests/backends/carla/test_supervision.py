@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -109,8 +110,26 @@ def test_docker_without_docker(config, monkeypatch):
 
 
 def test_ports_come_in_threes():
+    ports = {free_ports() for _ in range(20)}
+    assert not any(answers(port + i) for port in ports for i in range(3))
+    assert len(ports) > 10
+    assert max(ports) < 32_768  # below Linux's range for outgoing connections
+
+
+def test_a_port_that_is_taken_is_not_mistaken_for_the_server(config):
     port = free_ports()
-    assert not any(answers(port + i) for i in range(3))
+    said = f"ports {port} to {port + 2} must be free"
+    with socket.create_server(("127.0.0.1", port + 1)), pytest.raises(SimulatorError, match=said):
+        CarlaServer(config, port=port).start()
+
+
+def test_a_program_that_does_not_want_to_end_is_killed(config, tmp_path, monkeypatch):
+    stubborn = replace(config, server=str(program(tmp_path, f"trap '' TERM; {sys.executable} {MAIN} $*")))
+    server = CarlaServer(stubborn)
+    server.start()
+    processes = family(server.pid)
+    server.stop()
+    assert_gone(processes)
 
 
 def episode(seed=0):
