@@ -12,6 +12,7 @@ from rich.logging import RichHandler
 
 import semore_gym
 from semore_gym.backends.base import SimulatorError
+from semore_gym.backends.carla.config import CarlaConfig
 
 HELP = """usage: semore COMMAND [OPTIONS]
 
@@ -22,6 +23,7 @@ HELP = """usage: semore COMMAND [OPTIONS]
   share      write a trained agent into a folder without pickle, or put it on Hugging Face's hub
   masks      make masks of a folder of images or of a run's frames, and a contact sheet
   algorithms list the algorithms, where they come from and their options
+  carla      start, stop and list CARLA servers that go on by themselves
   doctor     say what works on this machine
 
 `semore COMMAND --help` explains a command's options; `semore --version` says which version this is."""
@@ -178,6 +180,34 @@ def _masks(argv: Sequence[str], console: Console) -> int:
     return 0
 
 
+def _carla(argv: Sequence[str], console: Console) -> int:
+    from semore_gym.runs.arguments import CarlaArguments, parse_plain
+
+    given = parse_plain("semore carla", CarlaArguments, argv)
+    from semore_gym.runs.carla_servers import known_servers, start_server, stop_servers
+
+    if given.action == "start":
+        try:
+            config = CarlaConfig(
+                port=2000 if given.port is None else given.port,
+                server=given.server,
+                gpu=given.gpu,
+                quality=given.quality,
+            )
+        except ValueError as error:
+            return _refuse(error)
+        record = start_server(config)
+        console.print(f"CARLA {record.state()}, its output is in {record.log}")
+        console.print(f"use it with: semore train --carla port={record.port}; end it with: semore carla stop")
+    elif given.action == "stop":
+        for record in stop_servers(given.port):
+            console.print(f"the server at port {record.port} is stopped")
+    else:
+        for record in known_servers():
+            console.print(f"{record.port}: {record.server} {record.state()}", markup=False)
+    return 0
+
+
 def _doctor(argv: Sequence[str], console: Console) -> int:
     from semore_gym.runs.arguments import DoctorArguments, parse_plain
     from semore_gym.runs.doctor import examine
@@ -193,6 +223,7 @@ COMMANDS: dict[str, Callable[[Sequence[str], Console], int]] = {
     "share": _share,
     "masks": _masks,
     "algorithms": _algorithms,
+    "carla": _carla,
     "doctor": _doctor,
 }
 

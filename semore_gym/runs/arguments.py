@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
@@ -146,6 +146,22 @@ class DoctorArguments:
 
     carla: str | None = None
     """Address of a CARLA server to ask, host:port; None is the variable SEMORE_CARLA, if it is set."""
+
+
+@dataclass(frozen=True)
+class CarlaArguments:
+    """Start a CARLA server that goes on by itself, stop it, or list those that were started so."""
+
+    action: tyro.conf.Positional[Literal["start", "stop", "status"]]
+    """What to do."""
+    server: str = "docker"
+    """What start starts: the path of CarlaUE4.sh, or docker for CARLA's own image."""
+    port: int | None = None
+    """Port of the server to start or stop; None starts on 2000 and stops all."""
+    gpu: int | None = None
+    """Which GPU draws; None is the driver's choice."""
+    quality: Literal["Epic", "Low"] = "Epic"
+    """How well it draws."""
 
 
 def parse_train(argv: Sequence[str]) -> TrainArguments:
