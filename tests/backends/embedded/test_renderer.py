@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from semore_gym.backends.base import CameraConfig
-from semore_gym.backends.embedded.renderer import KINDS, ROOF, Renderer
+from semore_gym.backends.base import IMAGE_KINDS, CameraConfig
+from semore_gym.backends.embedded.renderer import ROOF, Renderer
 from semore_gym.backends.embedded.roads import road
 from semore_gym.backends.embedded.view import BODIES, EGO, ActorView
 from semore_gym.scenarios.weather import WEATHERS
@@ -211,7 +211,7 @@ def test_cars_of_all_colours_differ(street):
 
 
 def all_images(renderer: Renderer) -> list[np.ndarray]:
-    return [renderer.image(kind) for kind in KINDS]
+    return [renderer.image(kind) for kind in IMAGE_KINDS]
 
 
 def test_images_depend_on_the_state_alone(street):
@@ -250,7 +250,7 @@ def test_eight_renderers_do_not_disturb_each_other():
 
 SCRIPT = """
 import hashlib
-from semore_gym.backends.base import CameraConfig
+from semore_gym.backends.base import IMAGE_KINDS, CameraConfig
 from semore_gym.backends.embedded.renderer import Renderer
 from semore_gym.backends.embedded.roads import road
 from semore_gym.backends.embedded.view import ActorView, EGO
