@@ -22,6 +22,7 @@ HELP = """usage: semore COMMAND [OPTIONS]
   export     write how a trained agent acts as an ONNX file
   share      write a trained agent into a folder without pickle, or put it on Hugging Face's hub
   masks      make masks of a folder of images or of a run's frames, and a contact sheet
+  report     write a page, and tables to paste, that compare finished runs
   algorithms list the algorithms, where they come from and their options
   carla      start, stop and list CARLA servers that go on by themselves
   doctor     say what works on this machine
@@ -208,6 +209,20 @@ def _carla(argv: Sequence[str], console: Console) -> int:
     return 0
 
 
+def _report(argv: Sequence[str], console: Console) -> int:
+    from semore_gym.runs.arguments import ReportArguments, parse_plain
+
+    given = parse_plain("semore report", ReportArguments, argv)
+    try:
+        from semore_gym.report import write_report
+
+        for path in write_report(given.paths, given.to):
+            console.print(f"written: {path}")
+    except (ValueError, ModuleNotFoundError) as error:
+        return _refuse(error)
+    return 0
+
+
 def _doctor(argv: Sequence[str], console: Console) -> int:
     from semore_gym.runs.arguments import DoctorArguments, parse_plain
     from semore_gym.runs.doctor import examine
@@ -222,6 +237,7 @@ COMMANDS: dict[str, Callable[[Sequence[str], Console], int]] = {
     "export": _export,
     "share": _share,
     "masks": _masks,
+    "report": _report,
     "algorithms": _algorithms,
     "carla": _carla,
     "doctor": _doctor,

@@ -136,6 +136,16 @@ class MasksArguments:
 
 
 @dataclass(frozen=True)
+class ReportArguments:
+    """Write a page that compares finished runs with each other and, apart, with the paper's tables."""
+
+    paths: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders of benchmarks or of runs; of several benchmarks, methods stand side by side."""
+    to: Path = Path("report.html")
+    """The page; the same tables as Markdown and LaTeX are written beside it."""
+
+
+@dataclass(frozen=True)
 class AlgorithmsArguments:
     """List the algorithms: what each is, where it comes from, and the options that it alone has."""
 

@@ -1,0 +1,154 @@
+"""The tables of a report: what was measured, what the paper prints, what can be said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from semore_gym.benchmark import paper
+from semore_gym.benchmark.labels import grouped, name_trials, title
+from semore_gym.benchmark.results import METRICS, Results, Trial
+from semore_gym.benchmark.statistics import Estimate, iqm, probability_of_improvement, verdict
+from semore_gym.evaluation.metrics import QUANTITIES
+from semore_gym.report.tables import GAP, Cell, Table
+from semore_gym.scenarios import SCENARIOS
+
+Groups = Mapping[tuple[str, str], Sequence[Trial]]
+BETTER = {"episode_reward": "↑", "distance": "↑"}  # of the others, less is better
+HEADS = [f"{QUANTITIES[name].title}\u00a0{BETTER.get(name, '↓')}" for name in METRICS]  # no break
+
+
+class Content:
+    """Trials sorted into rows and scenarios, and their tables.
+
+    Args:
+        results: What was read; at least one trial.
+    """
+
+    def __init__(self, results: Results) -> None:
+        labels: Mapping[Path, str] = name_trials(results.trials)
+        self.groups: Groups = grouped(results.trials, labels)
+        self.labels = list(dict.fromkeys(labels.values()))
+        found = {scenario for _, scenario in self.groups}
+        self.scenarios = [name for name in SCENARIOS if name in found] + sorted(found - set(SCENARIOS))
+
+    def measured(self, scenario: str) -> Table:
+        """Our numbers of a scenario, in the form of the paper's Table 1."""
+        rows = []
+        for label in self.labels:
+            trials = self.groups.get((label, scenario))
+            rows.append((label, _measured(trials) if trials else [GAP] * (len(METRICS) + 1)))
+        return Table(
+            f"{scenario}: measured here. Mean ± standard deviation over episodes; below, the interquartile "
+            "mean over training seeds and its 95% stratified bootstrap interval. Episodes that the simulator "
+            "lost are counted and left out",
+            ["method", *HEADS, "seeds"],
+            rows,
+        )
+
+    def printed(self, scenario: str) -> list[Table]:
+        """The paper's numbers for a scenario: Table 1, and Table 2 where there are variants of ours."""
+        tables = [_printed(1, paper.table1(), scenario)]
+        if any(trial.facts["variant"] for trials in self.groups.values() for trial in trials):
+            tables.append(_printed(2, paper.table2(), scenario))
+        return [table for table in tables if table.rows]
+
+    def improvement(self) -> Table | None:
+        """How probably one method's run beats another's, by episode reward; None of a single method."""
+        methods = {label: trials[0].facts["method"] for (label, _), trials in self.groups.items()}
+        reference = next((label for label in self.labels if methods[label] == "semore"), self.labels[0])
+        others = [label for label in self.labels if label != reference]
+        if not others:
+            return None
+        spans = [[scenario] for scenario in self.scenarios]
+        if len(spans) > 1:
+            spans.append(self.scenarios)
+        rows = [(other, [self._improvement(reference, other, span) for span in spans]) for other in others]
+        return Table(
+            f"Probability that a run of {reference} has a higher episode reward than one of the method at "
+            "the left, its 95% interval, and what that allows to say",
+            [f"{reference} over", *self.scenarios, *(["all scenarios"] if len(spans) > 1 else [])],
+            rows,
+        )
+
+    def cost(self) -> Table:
+        """Wall-clock time by method, evaluations included."""
+        rows = []
+        for label in self.labels:
+            trials = [trial for (own, _), group in self.groups.items() if own == label for trial in group]
+            hours = np.array([trial.wall_seconds for trial in trials]) / 3600.0
+            steps = sum(next(reversed(trial.evaluations)) for trial in trials)
+            devices = sorted({trial.facts["device"] for trial in trials})
+            cells = [f"{len(trials)}", f"{hours.mean():.2f}", f"{hours.sum():.2f}"]
+            cells += [f"{steps / max(hours.sum() * 3600.0, 1e-9):.1f}", ", ".join(devices)]
+            rows.append((label, [Cell(text) for text in cells]))
+        heads = ["method", "runs", "hours per run", "hours in all", "agent steps per second", "device"]
+        return Table("Wall-clock time of the training runs, their evaluations included", heads, rows)
+
+    def _improvement(self, reference: str, other: str, scenarios: Sequence[str]) -> Cell:
+        scores = [self._rewards(label, scenarios) for label in (reference, other)]
+        if any(not len(own) for own in scores):
+            return GAP
+        found = probability_of_improvement(*scores)
+        return Cell(f"{found.value[0]:.2f}", f"{_interval(found, 0, 2)} {verdict(found)}")
+
+    def _rewards(self, label: str, scenarios: Sequence[str]) -> list[list[float]]:
+        """Final episode rewards, (runs, scenarios), of the seeds that are there in all of the scenarios."""
+        by_seed = [
+            {
+                trial.facts["seed"]: float(trial.scores()[0])
+                for trial in self.groups.get((label, scenario), [])
+            }
+            for scenario in scenarios
+        ]
+        seeds = sorted(set.intersection(*map(set, by_seed)))
+        return [[own[seed] for own in by_seed] for seed in seeds]
+
+
+def _measured(trials: Sequence[Trial]) -> list[Cell]:
+    found = iqm([trial.scores() for trial in trials])
+    episodes = [row for trial in trials for row in trial.final.counted]
+    cells = []
+    for index, name in enumerate(METRICS):
+        values = [getattr(row, name) for row in episodes]
+        digits = _digits(name, float(np.mean(values)))
+        middle = f"{_number(found.value[index], digits)} {_interval(found, index, digits)}"
+        cells.append(Cell(f"{_number(np.mean(values), digits)} ± {_number(np.std(values), digits)}", middle))
+    lost = sum(len(trial.final.rows) for trial in trials) - len(episodes)
+    detail = f"{len(episodes)} episodes" + (f", {lost} lost" if lost else "")
+    return [*cells, Cell(f"{len(trials)}", detail)]
+
+
+def _printed(number: int, table: paper.Table, scenario: str) -> Table:
+    own = {(metric, method): value for (place, metric, method), value in table.items() if place == scenario}
+    metrics = [name for name in METRICS if any(metric == name for metric, _ in own)]
+    rows = [
+        (title(method), [_printed_cell(metric, own[metric, method]) for metric in metrics])
+        for method in dict.fromkeys(method for _, method in own)
+    ]
+    heads = [HEADS[METRICS.index(name)] for name in metrics]
+    caption = f"{scenario}: the paper's Table {number}. {paper.SOURCE}; not measured here"
+    return Table(caption, ["method", *heads], rows, printed=True)
+
+
+def _printed_cell(metric: str, value: paper.Printed) -> Cell:
+    mean = f"{value.mean:.{_digits(metric, value.mean)}f}"
+    return Cell(mean if value.std is None else f"{mean} ± {value.std:.0f}")
+
+
+def _digits(metric: str, mean: float) -> int:
+    if QUANTITIES[metric].unit == "%":
+        return 2
+    return 0 if abs(mean) >= 10.0 else 1
+
+
+def _interval(found: Estimate, index: int, digits: int) -> str:
+    if not found.has_interval:
+        return "(one seed: no interval)"
+    return f"[{_number(found.low[index], digits)}, {_number(found.high[index], digits)}]"
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{round(float(value), digits) + 0.0:.{digits}f}"  # adding zero turns -0.0 into 0.0

@@ -1,0 +1,212 @@
+"""What `semore report` does: read runs, write the page and the tables."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from semore_gym.benchmark.results import Results, Trial, read_results
+from semore_gym.benchmark.statistics import FEWEST_RUNS
+from semore_gym.config import TrainConfig
+from semore_gym.report.content import Content
+from semore_gym.report.media import LARGEST_VIDEO, data_uri, newest_video, still
+from semore_gym.report.plots import Scenario, end_reasons, learning_curves, profiles
+from semore_gym.report.tables import Table
+from semore_gym.runs.atomic import write_text
+
+RULE = (
+    f"“better” or “worse” is said only where the whole interval lies on one side of 0.5 and both methods "
+    f"have {FEWEST_RUNS} seeds at least: fewer cannot tell, however far apart they are."
+)
+
+
+class Video(NamedTuple):
+    """What the page shows of a run's driving."""
+
+    caption: str
+    still: str
+    uri: str | None  # None if it is too large for a page
+
+
+def write_report(paths: Sequence[Path], to: Path) -> list[Path]:
+    """Write an HTML page that needs nothing else, and its tables as Markdown and LaTeX beside it.
+
+    Args:
+        paths: Folders of benchmarks or of runs.
+        to: The page, for example report.html; the tables' names differ in their suffix.
+
+    Returns:
+        The three files.
+
+    Raises:
+        ValueError: If `to` is not called *.html, a path is neither a benchmark nor a run, or no run in them
+            is finished; the message then says what each lacks.
+        ModuleNotFoundError: If the packages of the extra `report` are missing.
+    """
+    if to.suffix != ".html":
+        raise ValueError(f"to must be the name of an HTML file, for example report.html, got {to}")
+    template = _template()
+    results = read_results(paths)
+    if not results.trials:
+        raise ValueError("no finished run to report: " + "; ".join(results.gaps))
+    gaps = [*results.gaps, *_mixtures(results.trials)]
+    content = Content(results)
+    sections = [_section(content, scenario, gaps) for scenario in content.scenarios]
+    improvement, cost = content.improvement(), content.cost()
+    page = template.render(
+        title="semore-gym: " + ", ".join(path.resolve().name for path in paths),
+        summary=_summary(content, results.trials),
+        gaps=gaps,
+        sections=sections,
+        improvement=improvement,
+        rule=RULE,
+        cost=cost,
+        environment=list(_environment(results)),
+        commands=_commands(results),
+    )
+    tables = [table for section in sections for table in (section["measured"], *section["printed"])]
+    tables += [table for table in (improvement, cost) if table]
+    return _write(to, page, tables, gaps)
+
+
+def _write(to: Path, page: str, tables: Sequence[Table], gaps: Sequence[str]) -> list[Path]:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    missing = "\n**What is missing**\n\n" + "\n".join(f"* {gap}" for gap in gaps) + "\n" if gaps else ""
+    texts = {
+        to: page,
+        to.with_suffix(".md"): "\n".join(table.markdown() for table in tables) + missing,
+        to.with_suffix(".tex"): "\n".join(table.latex() for table in tables),
+    }
+    for path, text in texts.items():
+        write_text(path, text)
+    return list(texts)
+
+
+def _section(content: Content, scenario: str, gaps: list[str]) -> dict[str, Any]:
+    """All of one scenario."""
+    methods = {
+        label: content.groups[label, scenario]
+        for label in content.labels
+        if (label, scenario) in content.groups
+    }
+    gaps += [f"{scenario}: no result of {label}" for label in content.labels if label not in methods]
+    pictures = {
+        "Learning: interquartile mean over seeds of the episode reward, 95% interval": learning_curves(
+            methods, content.labels, "episode_reward"
+        ),
+        "The same for the distance": learning_curves(methods, content.labels, "distance"),
+        "Performance profile: share of runs above an episode reward, 95% interval": profiles(
+            methods, content.labels
+        ),
+        "How the final evaluation's episodes ended": end_reasons(methods),
+    }
+    return {
+        "name": scenario,
+        "measured": content.measured(scenario),
+        "printed": content.printed(scenario),
+        "pictures": [
+            {"caption": caption, "uri": data_uri(svg, "image/svg+xml")} for caption, svg in pictures.items()
+        ],
+        "videos": list(_videos(scenario, methods, gaps)),
+    }
+
+
+def _videos(scenario: str, methods: Scenario, gaps: list[str]) -> Iterator[Video]:
+    """How one run of each method drives: the scene, what the agent sees, and the mask."""
+    for label, trials in methods.items():
+        path = newest_video(trials[0].run.path / "videos")
+        if path is None:
+            gaps.append(f"{scenario}: no video of {label}")
+            continue
+        try:
+            picture = data_uri(still(path), "image/jpeg")
+        except ValueError as error:
+            gaps.append(str(error))
+            continue
+        caption = f"{label}, seed {trials[0].facts['seed']}"
+        if path.stat().st_size > LARGEST_VIDEO:
+            yield Video(f"{caption}: a picture of {path}, which is too large for a page", picture, None)
+        else:
+            yield Video(caption, picture, data_uri(path.read_bytes(), "video/mp4"))
+
+
+def _summary(content: Content, trials: Sequence[Trial]) -> str:
+    seeds = {trial.facts["seed"] for trial in trials}
+    backends = sorted({trial.facts["backend"] for trial in trials})
+    return (
+        f"{len(trials)} finished runs: {', '.join(content.labels)}; {', '.join(content.scenarios)}; "
+        f"{len(seeds)} seeds; simulator: {', '.join(backends)}. The paper's own numbers stand in dashed "
+        "frames: they come from CARLA, its authors' code and budget, and are in none of the statistics here."
+    )
+
+
+def _mixtures(trials: Sequence[Trial]) -> Iterator[str]:
+    """What speaks against comparing the trials with each other."""
+    for name, called in (("backend", "simulators"), ("git_revision", "revisions of the code")):
+        found = sorted({trial.facts[name] for trial in trials})
+        if len(found) > 1:
+            yield f"The runs come from different {called}: {', '.join(text or 'unknown' for text in found)}"
+
+
+def _environment(results: Results) -> Iterator[tuple[str, str]]:
+    for name in ("git_revision", "versions", "device", "backend", "weather"):
+        found = sorted({trial.facts[name] for trial in results.trials})
+        yield name.replace("_", " "), "; ".join(text or "unknown" for text in found)
+    for path, benchmark in results.benchmarks.items():
+        yield "benchmark", f"{path.name}: {benchmark.get('name', '?')}, budget {benchmark.get('budget', '?')}"
+
+
+def _commands(results: Results) -> list[str]:
+    """Command lines that train again what was reported."""
+    benchmarks = (_benchmark_command(path, own) for path, own in results.benchmarks.items() if own)
+    runs = (_command(trial.run.config) for trial in results.trials if trial.benchmark is None)
+    return [*benchmarks, *runs]
+
+
+def _benchmark_command(path: Path, benchmark: Mapping[str, Any]) -> str:
+    try:
+        name, budget, seeds = benchmark["name"], benchmark["budget"], benchmark["matrix"]["seeds"]
+    except (KeyError, TypeError):
+        return f"# {path / 'benchmark.json'} does not say how it was run"
+    shipped = resources.files("semore_gym.benchmark").joinpath("matrices", f"{name}.yaml").is_file()
+    return shlex.join(
+        [
+            "semore",
+            "benchmark",
+            name if shipped else f"{name}.yaml",
+            "--budget",
+            budget,
+            "--seeds",
+            str(seeds),
+        ]
+    )
+
+
+def _command(config: TrainConfig) -> str:
+    """The `semore train` that has this config."""
+    words = ["semore", "train"]
+    for item in fields(TrainConfig):
+        value, usual = getattr(config, item.name), getattr(TrainConfig(), item.name)
+        if value == usual:
+            continue
+        words.append(f"--{item.name.replace('_', '-')}")
+        words += (
+            [f"{key}={entry}" for key, entry in value.items()] if isinstance(value, dict) else [str(value)]
+        )
+    return shlex.join(words)
+
+
+def _template() -> Any:
+    try:
+        import jinja2
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            'a report needs jinja2: pip install "semore-gym[report]"', name=error.name
+        ) from error
+    text = resources.files("semore_gym.report").joinpath("page.html").read_text(encoding="utf-8")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    return environment.from_string(text)
