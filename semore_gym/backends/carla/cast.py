@@ -63,15 +63,12 @@ class Cast:
 
     def begin(self) -> None:
         """Set those who drive on their way; call it after the tick that brought everybody into the world."""
-        command = carla.command
         batch = []
         for member in self.members:
             if isinstance(member.spec.behaviour, Cruise):
                 assert isinstance(member.actor, carla.Vehicle)
                 self._instruct(member.actor, member.spec.behaviour)
-                forward = member.actor.get_transform().get_forward_vector()
-                velocity = forward * member.spec.behaviour.speed
-                batch.append(command.ApplyTargetVelocity(member.actor.id, velocity))
+                batch.append(_cruise(member, member.spec.behaviour, member.actor.get_transform()))
             elif member.crossing is not None:
                 member.crossing.place(member.actor.get_transform())
         self._client.apply_batch_sync(batch, False)
@@ -81,7 +78,7 @@ class Cast:
 
         Args:
             ego: Where the ego is.
-            ego_s: Along its road [m].
+            ego_s: Along the path, see `Path.follow` [m].
         """
         self._ticks += 1
         batch: list[Any] = []
@@ -165,9 +162,9 @@ class Cast:
         manager.auto_lane_change(vehicle, behaviour.lane_changes)
         manager.set_desired_speed(vehicle, behaviour.speed * KMH)
 
-    def _respawns(self, ego: carla.Transform, ego_s: float) -> list[carla.command.ApplyTransform]:
+    def _respawns(self, ego: carla.Transform, ego_s: float) -> list[Any]:
         """Commands that put those far behind, or too far ahead, ahead of the ego again."""
-        batch = []
+        batch: list[Any] = []
         forward = ego.get_forward_vector()
         for member in self.members:
             rule = member.spec.respawn
@@ -183,11 +180,18 @@ class Cast:
                 batch.append(carla.command.ApplyTransform(member.actor.id, pose))
                 if member.crossing is not None:
                     member.crossing.place(pose)
+                elif isinstance(member.spec.behaviour, Cruise):  # its old velocity points elsewhere
+                    batch.append(_cruise(member, member.spec.behaviour, pose))
         return batch
 
     def _is_clear(self, place: carla.Location, room: float = 10.0) -> bool:
         places = [member.actor.get_location() for member in self.members]
         return all(math.hypot(at.x - place.x, at.y - place.y) > room for at in places)
+
+
+def _cruise(member: Member, behaviour: Cruise, pose: carla.Transform) -> carla.command.ApplyTargetVelocity:
+    """The command that gives a driver its speed in the direction of `pose`."""
+    return carla.command.ApplyTargetVelocity(member.actor.id, pose.get_forward_vector() * behaviour.speed)
 
 
 def _walk(walker: carla.Actor, control: carla.WalkerControl) -> Any:

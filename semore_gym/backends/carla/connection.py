@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from importlib.metadata import version
 
 import carla
@@ -10,6 +11,7 @@ import carla
 from semore_gym.backends.carla.client import SetupError
 from semore_gym.backends.carla.config import DT, CarlaConfig
 
+WATCH = 0.5  # how long for ticks that are not ours [s]
 ROLE = "semore"  # the role name of everything that we spawn
 
 
@@ -40,8 +42,13 @@ def synchronous_world(client: carla.Client, map_name: str, config: CarlaConfig) 
     """The server's world, waiting for our ticks, on a map; the map is loaded only if it is another.
 
     Synchronous mode comes first: loading while the world runs by itself crashes the library.
+
+    Raises:
+        RuntimeError: If somebody else ticks the world: one server serves one environment at a time.
     """
     world = client.get_world()
+    if world.get_settings().synchronous_mode:
+        _check_idle(world, f"{config.host}:{config.port}")
     _synchronize(world)
     if world.get_map().name.rsplit("/", 1)[-1] != map_name:
         client.set_timeout(config.load_timeout)
@@ -55,6 +62,14 @@ def synchronous_world(client: carla.Client, map_name: str, config: CarlaConfig) 
         client.apply_batch_sync([carla.command.DestroyActor(number) for number in left], False)
         world.tick()
     return world
+
+
+def _check_idle(world: carla.World, address: str) -> None:
+    """Refuse a world that goes on though nobody but us should tick it."""
+    frame = world.get_snapshot().frame
+    time.sleep(WATCH)
+    if world.get_snapshot().frame != frame:
+        raise RuntimeError(f"another client drives on the CARLA server at {address}: each needs its own")
 
 
 def _synchronize(world: carla.World) -> None:

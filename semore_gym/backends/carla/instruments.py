@@ -10,7 +10,7 @@ import carla
 
 from semore_gym.backends.base import Tick
 from semore_gym.backends.carla.cast import Member
-from semore_gym.backends.carla.places import LanePose, carriageway, lane_pose
+from semore_gym.backends.carla.places import LanePose, carriageway, is_off_road, lane_pose
 
 SIGHT = 150.0  # how far ahead a leader is looked for [m]
 PERSON = ("walker.", "vehicle.bh.")  # how the blueprints of people on foot or on a bicycle begin
@@ -62,7 +62,7 @@ class Instruments:
             impulse=float(sum(event.normal_impulse.length() for event in hits)),
             contact=bool(hits),
             person_hit_speed=person,
-            off_road=min(edges) <= 0.0,
+            off_road=is_off_road(lane.waypoint, edges),
             edge_left=edges[0],
             edge_right=edges[1],
             gap=gap,

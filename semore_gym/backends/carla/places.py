@@ -57,6 +57,18 @@ class Path:
             self._offsets[lane] = left if self._lane < 0 else -left
         return self._offsets[lane]
 
+    def follow(self, s: float, waypoint: carla.Waypoint, step: float) -> float:
+        """Where the ego is along the path, which counts on where the scenario's road ends and another begins.
+
+        Args:
+            s: Where it was [m].
+            waypoint: On the lane under it.
+            step: How far it has driven along its lane since [m].
+        """
+        if waypoint.road_id == self._road:
+            return float(waypoint.s)
+        return s + (step if self._lane < 0 else -step)
+
     def _on_path(self, s: float) -> carla.Waypoint:
         """The ego's lane at `s`, on its road or past its end."""
         waypoint = self._map.get_waypoint_xodr(self._road, self._lane, s)
@@ -102,6 +114,16 @@ def carriageway(waypoint: carla.Waypoint) -> tuple[float, float]:
     """
     half = waypoint.lane_width / 2
     return half + _width_beside(waypoint, left=True), half + _width_beside(waypoint, left=False)
+
+
+def is_off_road(waypoint: carla.Waypoint, edges: tuple[float, float]) -> bool:
+    """Whether a point is outside the drivable lanes; between those of a junction the ground is paved too.
+
+    Args:
+        waypoint: On the driving lane that is nearest to it.
+        edges: From the point to the edges of the driving lanes there, negative beyond them [m].
+    """
+    return min(edges) <= 0.0 and not waypoint.is_junction
 
 
 def _width_beside(waypoint: carla.Waypoint, left: bool) -> float:

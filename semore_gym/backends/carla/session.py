@@ -10,7 +10,7 @@ import carla
 from semore_gym.backends.base import CameraConfig, Control, Tick
 from semore_gym.backends.carla.cast import DROP, Cast
 from semore_gym.backends.carla.channel import SharedPictures
-from semore_gym.backends.carla.config import CarlaConfig
+from semore_gym.backends.carla.config import DT, CarlaConfig
 from semore_gym.backends.carla.connection import ROLE, connect, synchronous_world
 from semore_gym.backends.carla.driver import drive
 from semore_gym.backends.carla.instruments import Instruments
@@ -58,6 +58,7 @@ class Session:
             self._enter(episode.location.carla_map)
         self._world.set_weather(carla.WeatherParameters(**asdict(episode.weather)))
         self._path = Path(self._map, episode)
+        self._path_s = episode.ego.s
         start = self._path.transform(episode.ego.lane, episode.ego.s, height=DROP)
         if not self._cameras:  # before anybody is placed: how long a camera takes to start is not our choice
             self._spawn_ego(start)
@@ -77,7 +78,9 @@ class Session:
         assert self._cast is not None
         self._control = control
         ego = self._ego.get_transform()
-        self._cast.step(ego, self._tick_s)
+        step = self._last.lane_speed * DT
+        self._path_s = self._path.follow(self._path_s, self._map.get_waypoint(ego.location), step)
+        self._cast.step(ego, self._path_s)
         self._ego.apply_control(
             carla.VehicleControl(throttle=control.throttle, steer=control.steer, brake=control.brake)
         )
@@ -188,8 +191,3 @@ class Session:
             self._frame, self._cast.members, self._hits.drain(), self._marks.drain()
         )
         return self._last
-
-    @property
-    def _tick_s(self) -> float:
-        """Where the ego is along its road [m]."""
-        return float(self._map.get_waypoint(self._ego.get_location()).s)

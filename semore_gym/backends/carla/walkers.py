@@ -29,14 +29,14 @@ class Crossing:
         self._across = carla.Vector3D()
         self._walked = 0.0  # from the first kerb [m]
         self._goal = 0.0  # likewise
-        self._moves = False
+        self._moves: bool | None = None  # not known to the server yet
 
     def place(self, pose: carla.Transform) -> None:
         """Wait at `pose`, on a sidewalk, along whose direction the other kerb lies to the left."""
         self._kerb = pose.location
         self._across = pose.get_right_vector() * -1.0
         self._walked = self._goal = 0.0
-        self._moves = False
+        self._moves = None  # who is placed in the middle of a walk would walk on
 
     def step(self, location: carla.Location, ego: carla.Transform) -> carla.WalkerControl | None:
         """Decide on the coming tick.

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 
@@ -145,6 +146,38 @@ def test_nobody_there_is_said_after_the_attempts(backend_on):
         SimulatorError, match=r"127\.0\.0\.1:1 failed 2 times in a row, last: .*no CARLA server"
     ):
         backend.reset(episode())
+
+
+def test_a_second_driver_on_a_server_is_refused_and_harms_nobody(carla_address, backend_on):
+    port = int(carla_address().rpartition(":")[2])
+    first, second = backend_on(port), backend_on(port, attempts=1)
+    first.reset(episode())
+    frames, over = [], threading.Event()
+
+    def drive():
+        while not over.is_set():
+            frames.append(first.tick(Control()).frame)
+
+    driver = threading.Thread(target=drive)
+    driver.start()
+    with pytest.raises(SimulatorError, match=rf"another client drives on the CARLA server at .*:{port}"):
+        second.reset(episode(seed=1))
+    over.set()
+    driver.join()
+    assert frames == list(range(1, len(frames) + 1))
+    assert first.tick(Control(throttle=1.0)).frame == len(frames) + 1
+
+
+def test_closing_does_not_wait_long_for_a_server_that_hangs(start_carla, backend_on):
+    server = start_carla()
+    backend = backend_on(server.port)
+    backend.reset(episode())
+    pid = client_of(backend)
+    server.process.send_signal(signal.SIGSTOP)
+    start = time.monotonic()
+    backend.close()
+    assert time.monotonic() - start < 2 * FAST.timeout
+    assert not psutil.pid_exists(pid)
 
 
 def test_a_road_that_is_not_there_is_said_at_once(carla_address, backend_on):
