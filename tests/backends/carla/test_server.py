@@ -39,6 +39,12 @@ def finish(*sensors):
         actor.destroy()
 """
 
+# An ordinary exit can abort: the library's threads free what python has already taken down.
+POSTLUDE = """
+import os
+os._exit(0)
+"""
+
 
 @pytest.fixture
 def run(carla_address, tmp_path):
@@ -46,7 +52,7 @@ def run(carla_address, tmp_path):
 
     def execute(code):
         port = carla_address().rpartition(":")[2]
-        words = [sys.executable, "-c", PRELUDE + code, port, str(tmp_path)]
+        words = [sys.executable, "-c", PRELUDE + code + POSTLUDE, port, str(tmp_path)]
         done = subprocess.run(words, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout
