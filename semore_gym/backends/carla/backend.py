@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
@@ -53,6 +54,7 @@ class CarlaBackend:
         self._lost: SimulatorError | None = None  # the last of them, until an episode begins
         self._suspect = False  # whether the server is to be started anew
         self._ticks = 0  # since the last failure
+        self._served = False  # whether there ever was one
 
     def reset(self, episode: Episode) -> Tick:
         """Place everything that `episode` lists, with a new client where the last one was lost.
@@ -70,6 +72,8 @@ class CarlaBackend:
             except SimulatorError as error:
                 self._lose(error)
                 logger.warning("the CARLA server or its client failed: %s", error)
+                if self._served and self._server is None and self._failures < self._config.attempts:
+                    time.sleep(self._config.timeout)  # whoever watches over it may be starting it again
         self._failures = 0
         address, attempts = f"{self._config.host}:{self._config.port}", self._config.attempts
         raise SimulatorError(
@@ -80,6 +84,7 @@ class CarlaBackend:
         """Apply `control` for one tick and report; see `Backend.tick`."""
         tick: Tick = self._request("tick", control)
         self._ticks += 1
+        self._served = True
         if self._ticks >= PROOF:
             self._failures = 0
         return tick

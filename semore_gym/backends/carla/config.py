@@ -26,7 +26,8 @@ class CarlaConfig:
     load_timeout: float = 60.0
     """For connecting and placing everybody, a map's loading included [s]."""
     attempts: int = 3
-    """Failures in a row before the environment gives up."""
+    """Failures in a row, without 100 ticks between them, before the environment gives up; where a server has
+    served and is gone, `timeout` passes from one attempt to the next."""
     server: str | None = None
     """Start a server of one's own, on a free port: the path of CarlaUE4.sh, or "docker". None expects one at
     `host` and `port`."""
