@@ -216,7 +216,7 @@ def _report(argv: Sequence[str], console: Console) -> int:
     try:
         from semore_gym.report import write_report
 
-        for path in write_report(given.paths, given.to):
+        for path in write_report(given.paths, given.to, given.references):
             console.print(f"written: {path}")
     except (ValueError, ModuleNotFoundError) as error:
         return _refuse(error)

@@ -89,10 +89,10 @@ def verdict(improvement: Estimate) -> str:
 
     Returns:
         "better" or "worse" if the whole interval lies on one side of a half and X and Y have four runs each
-        at least; "too few runs" or "not decided" otherwise.
+        at least; "too few seeds" or "not decided" otherwise.
     """
     if improvement.runs < FEWEST_RUNS:
-        return "too few runs"
+        return "too few seeds"
     if improvement.low[0] > 0.5:
         return "better"
     return "worse" if improvement.high[0] < 0.5 else "not decided"

@@ -11,6 +11,7 @@ from semore_gym.benchmark import paper
 from semore_gym.benchmark.labels import grouped, name_trials, title
 from semore_gym.benchmark.results import METRICS, Results, Trial
 from semore_gym.benchmark.statistics import Estimate, iqm, probability_of_improvement, verdict
+from semore_gym.evaluation import Evaluation
 from semore_gym.evaluation.metrics import QUANTITIES
 from semore_gym.report.tables import GAP, Cell, Table
 from semore_gym.scenarios import SCENARIOS
@@ -34,12 +35,18 @@ class Content:
         found = {scenario for _, scenario in self.groups}
         self.scenarios = [name for name in SCENARIOS if name in found] + sorted(found - set(SCENARIOS))
 
-    def measured(self, scenario: str) -> Table:
-        """Our numbers of a scenario, in the form of the paper's Table 1."""
+    def measured(self, scenario: str, references: Mapping[str, Evaluation]) -> Table:
+        """Our numbers of a scenario, in the form of the paper's Table 1.
+
+        Args:
+            scenario: One of `scenarios`.
+            references: What drivers that have learnt nothing reach there, by name.
+        """
         rows = []
         for label in self.labels:
             trials = self.groups.get((label, scenario))
             rows.append((label, _measured(trials) if trials else [GAP] * (len(METRICS) + 1)))
+        rows += [(name, _untrained(evaluation)) for name, evaluation in references.items()]
         return Table(
             f"{scenario}: measured here. Mean ± standard deviation over episodes; below, the interquartile "
             "mean over training seeds and its 95% stratified bootstrap interval. Episodes that the simulator "
@@ -78,13 +85,13 @@ class Content:
         rows = []
         for label in self.labels:
             trials = [trial for (own, _), group in self.groups.items() if own == label for trial in group]
-            hours = np.array([trial.wall_seconds for trial in trials]) / 3600.0
+            seconds = np.array([trial.wall_seconds for trial in trials])
             steps = sum(next(reversed(trial.evaluations)) for trial in trials)
             devices = sorted({trial.facts["device"] for trial in trials})
-            cells = [f"{len(trials)}", f"{hours.mean():.2f}", f"{hours.sum():.2f}"]
-            cells += [f"{steps / max(hours.sum() * 3600.0, 1e-9):.1f}", ", ".join(devices)]
+            cells = [f"{len(trials)}", _duration(seconds.mean()), _duration(seconds.sum())]
+            cells += [f"{steps / max(seconds.sum(), 1e-9):.1f}", ", ".join(devices)]
             rows.append((label, [Cell(text) for text in cells]))
-        heads = ["method", "runs", "hours per run", "hours in all", "agent steps per second", "device"]
+        heads = ["method", "runs", "time per run", "time in all", "agent steps per second", "device"]
         return Table("Wall-clock time of the training runs, their evaluations included", heads, rows)
 
     def _improvement(self, reference: str, other: str, scenarios: Sequence[str]) -> Cell:
@@ -107,18 +114,33 @@ class Content:
         return [[own[seed] for own in by_seed] for seed in seeds]
 
 
+def _untrained(evaluation: Evaluation) -> list[Cell]:
+    values = ([getattr(row, name) for row in evaluation.counted] for name in METRICS)
+    cells = [Cell(_spread(name, own), "not trained") for name, own in zip(METRICS, values, strict=True)]
+    return [*cells, Cell("-", _episodes([evaluation]))]
+
+
 def _measured(trials: Sequence[Trial]) -> list[Cell]:
     found = iqm([trial.scores() for trial in trials])
-    episodes = [row for trial in trials for row in trial.final.counted]
+    finals = [trial.final for trial in trials]
     cells = []
     for index, name in enumerate(METRICS):
-        values = [getattr(row, name) for row in episodes]
+        values = [getattr(row, name) for final in finals for row in final.counted]
         digits = _digits(name, float(np.mean(values)))
         middle = f"{_number(found.value[index], digits)} {_interval(found, index, digits)}"
-        cells.append(Cell(f"{_number(np.mean(values), digits)} ± {_number(np.std(values), digits)}", middle))
-    lost = sum(len(trial.final.rows) for trial in trials) - len(episodes)
-    detail = f"{len(episodes)} episodes" + (f", {lost} lost" if lost else "")
-    return [*cells, Cell(f"{len(trials)}", detail)]
+        cells.append(Cell(_spread(name, values), middle))
+    return [*cells, Cell(f"{len(trials)}", _episodes(finals))]
+
+
+def _spread(metric: str, values: Sequence[float]) -> str:
+    digits = _digits(metric, float(np.mean(values)))
+    return f"{_number(np.mean(values), digits)} ± {_number(np.std(values), digits)}"
+
+
+def _episodes(evaluations: Sequence[Evaluation]) -> str:
+    counted = sum(len(evaluation.counted) for evaluation in evaluations)
+    lost = sum(len(evaluation.rows) for evaluation in evaluations) - counted
+    return f"{counted} episodes" + (f", {lost} lost" if lost else "")
 
 
 def _printed(number: int, table: paper.Table, scenario: str) -> Table:
@@ -128,7 +150,7 @@ def _printed(number: int, table: paper.Table, scenario: str) -> Table:
         (title(method), [_printed_cell(metric, own[metric, method]) for metric in metrics])
         for method in dict.fromkeys(method for _, method in own)
     ]
-    heads = [HEADS[METRICS.index(name)] for name in metrics]
+    heads = [HEADS[METRICS.index(name)].replace(" (N·s)", "") for name in metrics]  # the paper tells no unit
     caption = f"{scenario}: the paper's Table {number}. {paper.SOURCE}; not measured here"
     return Table(caption, ["method", *heads], rows, printed=True)
 
@@ -148,6 +170,11 @@ def _interval(found: Estimate, index: int, digits: int) -> str:
     if not found.has_interval:
         return "(one seed: no interval)"
     return f"[{_number(found.low[index], digits)}, {_number(found.high[index], digits)}]"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02} h"
 
 
 def _number(value: float, digits: int) -> str:

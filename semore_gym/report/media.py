@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import imageio.v2 as imageio
 from PIL import Image
 
-LARGEST_VIDEO = 3_000_000  # that is put into a page [bytes]
+HEIGHT = 320  # to which videos are shrunk [px]
+
+
+class Clip(NamedTuple):
+    """A video, small enough for a page."""
+
+    mp4: bytes
+    still: bytes  # its middle, as JPEG
 
 
 def data_uri(content: bytes, kind: str) -> str:
@@ -27,17 +37,33 @@ def newest_video(folder: Path) -> Path | None:
     return max(folder.glob("*.mp4"), default=None)
 
 
-def still(video: Path) -> bytes:
-    """The picture in the middle of a video, as JPEG.
+def shrink(video: Path) -> Clip:
+    """Make a video at most `HEIGHT` pixels high.
 
     Raises:
         ValueError: If the video cannot be read.
     """
     try:
         with imageio.get_reader(video) as reader:
-            frame = reader.get_data(reader.count_frames() // 2)
-    except (OSError, IndexError, RuntimeError) as error:
+            fps = reader.get_meta_data()["fps"]
+            pictures = [_small(Image.fromarray(frame)) for frame in reader.iter_data()]
+    except (OSError, RuntimeError) as error:
         raise ValueError(f"{video} cannot be read: {error}") from error
-    file = io.BytesIO()
-    Image.fromarray(frame).save(file, "JPEG", quality=80)
-    return file.getvalue()
+    if not pictures:
+        raise ValueError(f"{video} cannot be read: it has no pictures")
+    still = io.BytesIO()
+    pictures[len(pictures) // 2].save(still, "JPEG", quality=85)
+    return Clip(_mp4(pictures, fps), still.getvalue())
+
+
+def _small(picture: Image.Image) -> Image.Image:
+    scale = min(1.0, HEIGHT / picture.height)
+    # The codec wants even sides.
+    return picture.resize((round(picture.width * scale / 2) * 2, round(picture.height * scale / 2) * 2))
+
+
+def _mp4(pictures: Sequence[Image.Image], fps: float) -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "small.mp4"
+        imageio.mimwrite(path, pictures, fps=fps, quality=5, macro_block_size=2)
+        return path.read_bytes()

@@ -39,7 +39,7 @@ class Table:
     def markdown(self) -> str:
         """As Markdown, with its caption in bold above it."""
         lines = [self.columns, ["---", *["---:"] * (len(self.columns) - 1)]]
-        lines += [[name, *(" ".join(filter(None, cell)) for cell in cells)] for name, cells in self.rows]
+        lines += [[name, *("<br>".join(filter(None, cell)) for cell in cells)] for name, cells in self.rows]
         body = "\n".join(
             "| " + " | ".join(text.replace("|", r"\|") for text in line) + " |" for line in lines
         )

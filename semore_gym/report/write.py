@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from semore_gym.benchmark.results import Results, Trial, read_results
 from semore_gym.benchmark.statistics import FEWEST_RUNS
 from semore_gym.config import TrainConfig
 from semore_gym.report.content import Content
-from semore_gym.report.media import LARGEST_VIDEO, data_uri, newest_video, still
+from semore_gym.report.media import data_uri, newest_video, shrink
 from semore_gym.report.plots import Scenario, end_reasons, learning_curves, profiles
+from semore_gym.report.references import drive_references
 from semore_gym.report.tables import Table
 from semore_gym.runs.atomic import write_text
 
@@ -24,20 +25,14 @@ RULE = (
 )
 
 
-class Video(NamedTuple):
-    """What the page shows of a run's driving."""
-
-    caption: str
-    still: str
-    uri: str | None  # None if it is too large for a page
-
-
-def write_report(paths: Sequence[Path], to: Path) -> list[Path]:
+def write_report(paths: Sequence[Path], to: Path, references: bool = False) -> list[Path]:
     """Write an HTML page that needs nothing else, and its tables as Markdown and LaTeX beside it.
 
     Args:
         paths: Folders of benchmarks or of runs.
         to: The page, for example report.html; the tables' names differ in their suffix.
+        references: Whether drivers that have learnt nothing drive each scenario's evaluation episodes now,
+            to stand below the trained ones.
 
     Returns:
         The three files.
@@ -55,7 +50,7 @@ def write_report(paths: Sequence[Path], to: Path) -> list[Path]:
         raise ValueError("no finished run to report: " + "; ".join(results.gaps))
     gaps = [*results.gaps, *_mixtures(results.trials)]
     content = Content(results)
-    sections = [_section(content, scenario, gaps) for scenario in content.scenarios]
+    sections = [_section(content, scenario, gaps, references) for scenario in content.scenarios]
     improvement, cost = content.improvement(), content.cost()
     page = template.render(
         title="semore-gym: " + ", ".join(path.resolve().name for path in paths),
@@ -86,7 +81,7 @@ def _write(to: Path, page: str, tables: Sequence[Table], gaps: Sequence[str]) ->
     return list(texts)
 
 
-def _section(content: Content, scenario: str, gaps: list[str]) -> dict[str, Any]:
+def _section(content: Content, scenario: str, gaps: list[str], references: bool) -> dict[str, Any]:
     """All of one scenario."""
     methods = {
         label: content.groups[label, scenario]
@@ -94,6 +89,7 @@ def _section(content: Content, scenario: str, gaps: list[str]) -> dict[str, Any]
         if (label, scenario) in content.groups
     }
     gaps += [f"{scenario}: no result of {label}" for label in content.labels if label not in methods]
+    first = next(iter(methods.values()))[0]
     pictures = {
         "Learning: interquartile mean over seeds of the episode reward, 95% interval": learning_curves(
             methods, content.labels, "episode_reward"
@@ -106,7 +102,7 @@ def _section(content: Content, scenario: str, gaps: list[str]) -> dict[str, Any]
     }
     return {
         "name": scenario,
-        "measured": content.measured(scenario),
+        "measured": content.measured(scenario, drive_references(first) if references else {}),
         "printed": content.printed(scenario),
         "pictures": [
             {"caption": caption, "uri": data_uri(svg, "image/svg+xml")} for caption, svg in pictures.items()
@@ -115,7 +111,7 @@ def _section(content: Content, scenario: str, gaps: list[str]) -> dict[str, Any]
     }
 
 
-def _videos(scenario: str, methods: Scenario, gaps: list[str]) -> Iterator[Video]:
+def _videos(scenario: str, methods: Scenario, gaps: list[str]) -> Iterator[dict[str, str]]:
     """How one run of each method drives: the scene, what the agent sees, and the mask."""
     for label, trials in methods.items():
         path = newest_video(trials[0].run.path / "videos")
@@ -123,15 +119,15 @@ def _videos(scenario: str, methods: Scenario, gaps: list[str]) -> Iterator[Video
             gaps.append(f"{scenario}: no video of {label}")
             continue
         try:
-            picture = data_uri(still(path), "image/jpeg")
+            clip = shrink(path)
         except ValueError as error:
             gaps.append(str(error))
             continue
-        caption = f"{label}, seed {trials[0].facts['seed']}"
-        if path.stat().st_size > LARGEST_VIDEO:
-            yield Video(f"{caption}: a picture of {path}, which is too large for a page", picture, None)
-        else:
-            yield Video(caption, picture, data_uri(path.read_bytes(), "video/mp4"))
+        yield {
+            "caption": f"{label}, seed {trials[0].facts['seed']}",
+            "still": data_uri(clip.still, "image/jpeg"),
+            "uri": data_uri(clip.mp4, "video/mp4"),
+        }
 
 
 def _summary(content: Content, trials: Sequence[Trial]) -> str:

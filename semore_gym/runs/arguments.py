@@ -143,6 +143,8 @@ class ReportArguments:
     """Folders of benchmarks or of runs; of several benchmarks, methods stand side by side."""
     to: Path = Path("report.html")
     """The page; the same tables as Markdown and LaTeX are written beside it."""
+    references: bool = False
+    """Let drivers that have learnt nothing drive the same evaluation episodes, and show them below."""
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def test_a_verdict_needs_runs_and_an_interval_on_one_side():
     assert verdict(probability_of_improvement(high, low)) == "better"
     assert verdict(probability_of_improvement(low, high)) == "worse"
     assert verdict(probability_of_improvement(high, high)) == "not decided"
-    assert verdict(probability_of_improvement(high[:3], low)) == "too few runs"
+    assert verdict(probability_of_improvement(high[:3], low)) == "too few seeds"
 
 
 def test_a_curve_is_on_the_stretch_that_all_runs_have():
