@@ -21,6 +21,7 @@ HELP = """usage: semore COMMAND [OPTIONS]
   watch      watch a policy drive, in a window or a video
   export     write how a trained agent acts as an ONNX file
   share      write a trained agent into a folder without pickle, or put it on Hugging Face's hub
+  benchmark  train methods x scenarios x seeds, as in the paper's tables; goes on wherever it was stopped
   masks      make masks of a folder of images or of a run's frames, and a contact sheet
   report     write a page, and tables to paste, that compare finished runs
   algorithms list the algorithms, where they come from and their options
@@ -209,6 +210,29 @@ def _carla(argv: Sequence[str], console: Console) -> int:
     return 0
 
 
+def _benchmark(argv: Sequence[str], console: Console) -> int:
+    from semore_gym.benchmark.arguments import BenchmarkArguments
+    from semore_gym.runs.arguments import parse_plain
+
+    try:
+        given = parse_plain("semore benchmark", BenchmarkArguments, argv)
+        from semore_gym.benchmark.folder import BenchmarkFolder
+        from semore_gym.benchmark.local import LocalExecutor
+        from semore_gym.benchmark.matrix import read_matrix
+        from semore_gym.benchmark.view import View
+
+        folder = BenchmarkFolder(read_matrix(given.matrix, given.budget, given.seeds), given.to)
+    except (ValueError, ModuleNotFoundError) as error:
+        return _refuse(error)
+    console.print(f"benchmark folder: {folder.path}")
+    with folder:
+        done = LocalExecutor(folder.runs, given.jobs, View(console)).run()
+    failed = [job for job in done if job.state == "failed"]
+    for job in failed:
+        console.print(f"failed: {job.name}, see {job.output}", markup=False)
+    return 1 if failed else 0
+
+
 def _report(argv: Sequence[str], console: Console) -> int:
     from semore_gym.runs.arguments import ReportArguments, parse_plain
 
@@ -236,6 +260,7 @@ COMMANDS: dict[str, Callable[[Sequence[str], Console], int]] = {
     "watch": _watch,
     "export": _export,
     "share": _share,
+    "benchmark": _benchmark,
     "masks": _masks,
     "report": _report,
     "algorithms": _algorithms,

@@ -83,6 +83,11 @@ def on_carla(config: EnvConfig) -> bool:
     return backend_name(config.backend, bool(config.carla)) == "carla"
 
 
+def with_backend(config: TrainConfig) -> TrainConfig:
+    """Name the simulator: a variable that is set or not must not let a run go on in another one."""
+    return replace(config, backend="carla" if on_carla(config) else config.backend or "embedded")
+
+
 def build_vec_env(config: EnvConfig, n_envs: int, *, masks: str | None = None) -> VecEnv:
     """Make `n_envs` environments: one in this process, several in a process each."""
     if n_envs == 1:
@@ -113,15 +118,29 @@ def build_model(config: TrainConfig, env: VecEnv) -> VisualSAC:
     Raises:
         ValueError: If the algorithm or one of its options is unknown or of another type.
     """
+    return make_algorithm(
+        config.algo,
+        env,
+        preset=config.preset,
+        seed=config.seed,
+        device=config.device,
+        **model_options(config),
+    )
+
+
+def model_options(config: TrainConfig) -> dict[str, Any]:
+    """The keywords of a config's algorithm.
+
+    Raises:
+        ValueError: As `build_model`.
+    """
     check_algo_options(config)
     check_device(config.device)
     # one update per agent step, also where several environments step at once
     options: dict[str, Any] = {"gradient_steps": config.n_envs, **config.algo_options, **_judge(config)}
     if config.exploration_noise:
         options["action_noise"] = throttle_noise(config.exploration_noise)
-    return make_algorithm(
-        config.algo, env, preset=config.preset, seed=config.seed, device=config.device, **options
-    )
+    return options
 
 
 def _judge(config: TrainConfig) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from semore_gym.runs.assembly import (
     on_carla,
     set_threads,
     shown,
+    with_backend,
 )
 from semore_gym.runs.bookkeeping import Bookkeeper, stops_cleanly
 from semore_gym.runs.checkpoint import Position, load_checkpoint
@@ -71,8 +72,7 @@ class Trainer:
         """
         if path is not None:
             refuse_used(path)  # before the environments and the networks are made
-        # going on in another simulator, because a variable is set or is not, would be a mistake
-        config = replace(config, backend="carla" if on_carla(config) else config.backend or "embedded")
+        config = with_backend(config)
         set_threads(config.threads)
         env = build_vec_env(config, config.n_envs)
         try:

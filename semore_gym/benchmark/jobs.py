@@ -1,0 +1,92 @@
+"""Trials on their way through a benchmark."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from semore_gym.benchmark.worker import OUTPUT, Worker
+from semore_gym.runs.folder import RunFolder
+
+EPISODES = 10  # that a reward is the mean of
+
+
+@dataclass
+class Job:
+    """One trial: where it lies and how far it is."""
+
+    name: str
+    run: RunFolder
+    state: Literal["waiting", "running", "finished", "failed"] = "waiting"
+    attempts: int = 0
+    slot: int = 0
+    """Of those that run at the same time, which one it is."""
+    worker: Worker | None = None
+    steps: int = 0
+    """Agent steps done, to the last episode's end."""
+    reward: float | None = None
+    """Mean of the last training episodes."""
+    _first_seen: tuple[float, int] | None = field(default=None, repr=False)
+
+    def look(self) -> None:
+        """Read from the run's folder how far it is."""
+        rows = self.run.rows("episodes")
+        if not rows:
+            return
+        last = [float(row["episode_reward"]) for row in rows[-EPISODES:]]
+        self.steps, self.reward = int(rows[-1]["agent_steps"]), sum(last) / len(last)
+        if self.state == "running" and self._first_seen is None:
+            self._first_seen = (time.monotonic(), self.steps)
+
+    def begin(self, worker: Worker, slot: int) -> None:
+        """A process trains it now."""
+        self.state, self.worker, self.slot, self._first_seen = "running", worker, slot, None
+        self.attempts += 1
+
+    def end(self, state: Literal["waiting", "finished", "failed"]) -> None:
+        """No process trains it any more."""
+        self.state, self.worker = state, None
+        self.look()
+        if state == "finished":
+            self.steps = self.run.config.steps  # the last episode may have been cut off
+
+    @property
+    def left(self) -> int:
+        """Agent steps to go."""
+        return 0 if self.state in ("finished", "failed") else max(0, self.run.config.steps - self.steps)
+
+    @property
+    def speed(self) -> float:
+        """Agent steps per second since it was first seen running; 0 where that is not known."""
+        if self.state != "running" or self._first_seen is None:
+            return 0.0
+        since, steps = self._first_seen
+        return max(0, self.steps - steps) / max(time.monotonic() - since, 1e-9)
+
+    @property
+    def result(self) -> str:
+        """The last evaluation in words, of a run that is finished; what it does not tell is left out."""
+        row = self.run.rows("evaluations")[-1]
+        told = [(name, unit) for name, unit in (("episode_reward", ""), ("distance", " m")) if row.get(name)]
+        parts = [f"{name.replace('_', ' ')} {float(row[name]):.1f}{unit}" for name, unit in told]
+        return ", ".join(parts) or "no episode counts"
+
+    @property
+    def output(self) -> Path:
+        """What its training has said."""
+        return self.run.path / OUTPUT
+
+    @property
+    def last_words(self) -> str:
+        """The last line that its training has said."""
+        lines = self.output.read_text(errors="replace").split("\n") if self.output.is_file() else []
+        return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+
+
+def seconds_left(jobs: Sequence[Job]) -> float | None:
+    """How long they will all take together at the speed they have now; None where that is not known [s]."""
+    speed = sum(job.speed for job in jobs)
+    return sum(job.left for job in jobs) / speed if speed else None

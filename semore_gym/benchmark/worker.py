@@ -1,0 +1,90 @@
+"""One trial's process: `semore train --resume` in a process that outlives us if we are killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+from semore_gym.runs.atomic import write_text
+
+PROCESS = "process.json"  # in a trial's folder: who trains it; in a benchmark's: who runs it
+OUTPUT = "output.log"  # in a trial's folder: what the training said
+
+
+class Worker:
+    """A process that trains one run.
+
+    Args:
+        process: The process, a child or one that an earlier benchmark has left behind.
+        run: The run's folder.
+    """
+
+    def __init__(self, process: psutil.Process, run: Path) -> None:
+        self.process = process
+        self.run = run
+
+    @classmethod
+    def start(cls, run: Path, environment: Mapping[str, str]) -> Worker:
+        """Train a run from its newest checkpoint, or from the beginning.
+
+        Args:
+            run: Its folder.
+            environment: Variables that are set for the process, beside ours.
+        """
+        command = [sys.executable, "-m", "semore_gym", "train", "--resume", str(run)]
+        with (run / OUTPUT).open("a") as output:
+            process = psutil.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **environment},
+                start_new_session=True,  # the terminal's Ctrl-C is for the benchmark, which passes it on
+            )
+        mark_process(run / PROCESS, process)
+        return cls(process, run)
+
+    @classmethod
+    def left_behind(cls, run: Path) -> Worker | None:
+        """The process that trains a run for a benchmark which was killed, if it is still at it."""
+        process = marked_process(run / PROCESS)
+        return process and cls(process, run)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is still training."""
+        if isinstance(self.process, psutil.Popen):
+            return self.process.poll() is None
+        return self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE
+
+    def stop(self) -> None:
+        """Ask it for a checkpoint and to end."""
+        self.process.terminate()
+
+    def forget(self) -> None:
+        """Call after its end."""
+        (self.run / PROCESS).unlink(missing_ok=True)
+
+
+def mark_process(path: Path, process: psutil.Process) -> None:
+    """Note in a file which process is at work."""
+    write_text(path, json.dumps({"pid": process.pid, "created": process.create_time()}))
+
+
+def marked_process(path: Path) -> psutil.Process | None:
+    """The process that a file names, None if there is no file or the process has ended."""
+    if not path.is_file():
+        return None
+    mark = json.loads(path.read_text())
+    try:
+        process = psutil.Process(mark["pid"])
+        same = process.create_time() == mark["created"] and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return None
+    return process if same else None

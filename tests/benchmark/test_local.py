@@ -1,0 +1,210 @@
+"""Real benchmarks in real processes, tiny ones, that are killed in every way."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from semore_gym.benchmark.local import interrupted_by_sigterm
+from semore_gym.benchmark.worker import PROCESS, marked_process
+from semore_gym.runs.folder import RunFolder
+
+SETTINGS = {
+    "image_size": 36,
+    "steps": 80,
+    "max_ticks": 40,
+    "evaluate_every": 40,
+    "checkpoint_every": 20,
+    "evaluation_episodes": 2,
+    "device": "cpu",
+    "threads": 1,
+    "algo_options": {"learning_starts": 30, "batch_size": 8},
+}
+TRIALS = ["sac-JayWalk-seed0", "m1-JayWalk-seed0"]
+BROKEN = """
+from semore_gym.policies import ALGORITHMS, VisualSAC
+
+class Broken(VisualSAC):
+    def train(self, gradient_steps, batch_size=64):
+        raise RuntimeError("the wheel has come off")
+
+ALGORITHMS.register("broken", "broken:Broken")
+"""
+
+
+def write_matrix(folder: Path, methods: dict) -> None:
+    matrix = {"scenarios": ["JayWalk"], "seeds": 1, "settings": SETTINGS, "methods": methods}
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(matrix, sort_keys=False))
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "semore_gym", "benchmark", "tiny.yaml", "--jobs", "2", "--to", "bench"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.Popen(command, cwd=folder, text=True, **pipes)
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    said, _ = process.communicate()
+    assert process.returncode == 0, said
+    return said
+
+
+def wait_for_checkpoint(process: subprocess.Popen[str], trial: Path) -> None:
+    """Wait until a trial has a checkpoint beyond its beginning."""
+    while process.poll() is None:
+        if (
+            max((path.name for path in trial.glob("checkpoints/step-?????????")), default="")
+            > "step-000000000"
+        ):
+            return
+        time.sleep(0.005)
+    raise AssertionError(f"the benchmark ended: {process.communicate()[0]}")
+
+
+def tables(bench: Path) -> dict[str, list[dict[str, str]]]:
+    """What must not depend on kills: every trial's episodes and evaluations."""
+    own = ("wall_seconds", "git_revision")
+    return {
+        f"{trial}/{name}": [
+            {key: value for key, value in row.items() if key not in own}
+            for row in RunFolder(bench / "trials" / trial).rows(name)
+        ]
+        for trial in TRIALS
+        for name in ("episodes", "evaluations", "evaluation_episodes")
+    }
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    write_matrix(tmp_path, {"sac": None, "m1": {"algo": "semore", "algo_options": {"variant": "m1"}}})
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    write_matrix(folder, {"sac": None, "m1": {"algo": "semore", "algo_options": {"variant": "m1"}}})
+    said = finish(start(folder))
+    assert all(f"{trial} has finished: episode reward " in said for trial in TRIALS)
+    return folder
+
+
+def test_every_trial_leaves_a_finished_run(undisturbed: Path):
+    bench = undisturbed / "bench"
+    described = json.loads((bench / "benchmark.json").read_text())
+    assert (described["name"], described["budget"], described["trials"]) == ("tiny", "smoke", TRIALS)
+    assert described["matrix"]["methods"]["m1"]["algo_options"]["variant"] == "m1"
+    assert {"python", "torch"} <= set(described["versions"])
+    for trial, (method, variant) in zip(TRIALS, [("sac", ""), ("semore", "m1")], strict=True):
+        run = RunFolder(bench / "trials" / trial)
+        assert run.finished
+        assert not run.replay.exists()
+        assert not (run.path / PROCESS).exists()
+        rows = run.rows("evaluation_episodes")
+        assert {(row["trial"], row["method"], row["variant"]) for row in rows} == {(trial, method, variant)}
+        assert set(Counter(row["step"] for row in rows).values()) == {2}
+    assert not (bench / PROCESS).exists()
+
+
+def test_finished_trials_are_skipped(undisturbed: Path):
+    files = {path: path.stat().st_mtime_ns for path in (undisturbed / "bench/trials").rglob("*")}
+    assert "2 trials, 2 of them finished before" in finish(start(undisturbed))
+    assert {path: path.stat().st_mtime_ns for path in (undisturbed / "bench/trials").rglob("*")} == files
+
+
+def test_a_killed_worker_is_replaced_and_goes_on_from_its_checkpoint(undisturbed: Path, here: Path):
+    process = start(here)
+    trial = here / "bench/trials" / TRIALS[0]
+    wait_for_checkpoint(process, trial)
+    worker = marked_process(trial / PROCESS)
+    assert worker is not None
+    worker.kill()
+    said = finish(process)
+    assert f"{TRIALS[0]} has failed and is tried again" in said
+    assert "going on after" in (trial / "output.log").read_text()
+    assert tables(here / "bench") == tables(undisturbed / "bench")
+
+
+def test_the_workers_of_a_killed_benchmark_are_watched_by_the_next_one(undisturbed: Path, here: Path):
+    process = start(here)
+    trials = [here / "bench/trials" / name for name in TRIALS]
+    for trial in trials:
+        wait_for_checkpoint(process, trial)
+    process.kill()
+    process.communicate()
+    workers = [marked_process(trial / PROCESS) for trial in trials]
+    said = finish(start(here))
+    for trial, worker in zip(TRIALS, workers, strict=True):
+        # it may have been at its end
+        assert worker is None or f"{trial} is in process {worker.pid}" in said or trial not in said
+    assert all((trial / "output.log").read_text().count("done") == 1 for trial in trials)
+    assert tables(here / "bench") == tables(undisturbed / "bench")
+
+
+def test_a_benchmark_and_its_workers_killed_at_once_go_on(undisturbed: Path, here: Path):
+    process = start(here)
+    trials = [here / "bench/trials" / name for name in TRIALS]
+    wait_for_checkpoint(process, trials[0])
+    everybody = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    for one in everybody:
+        one.kill()
+    process.communicate()
+    psutil.wait_procs(everybody)
+    assert "0 of them finished before" in finish(start(here))
+    assert "going on after" in (trials[0] / "output.log").read_text()
+    assert tables(here / "bench") == tables(undisturbed / "bench")
+
+
+def test_ctrl_c_saves_every_trial(here: Path):
+    process = start(here)
+    trials = [here / "bench/trials" / name for name in TRIALS]
+    for trial in trials:
+        wait_for_checkpoint(process, trial)
+    workers = [marked_process(trial / PROCESS) for trial in trials]
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate()
+    assert "Traceback" not in said
+    assert process.returncode == 130
+    assert not any(worker and worker.is_running() for worker in workers)
+    for trial in trials:
+        last = (trial / "output.log").read_text().splitlines()[-1]
+        assert last == "done" or last.startswith("stopped with a checkpoint")
+    assert not [path for path in (here / "bench").rglob(PROCESS)]
+
+
+def test_sigterm_is_taken_as_ctrl_c():
+    with pytest.raises(KeyboardInterrupt), interrupted_by_sigterm():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_trial_that_fails_is_tried_again_then_told_and_the_others_go_on(tmp_path: Path):
+    write_matrix(tmp_path, {"sac": None, "mine": {"algo": "broken:broken"}})
+    (tmp_path / "broken.py").write_text(BROKEN)
+    process = start(tmp_path)
+    said, _ = process.communicate()
+    assert process.returncode == 1
+    reason = "RuntimeError: the wheel has come off"
+    assert f"mine-JayWalk-seed0 has failed and is tried again: {reason}" in said
+    assert f"mine-JayWalk-seed0 has failed 2 times: {reason}" in said
+    assert "failed: mine-JayWalk-seed0, see bench/trials/mine-JayWalk-seed0/output.log" in said
+    assert f"{TRIALS[0]} has finished" in said
+    assert (tmp_path / "bench/trials/mine-JayWalk-seed0/output.log").read_text().count(reason) == 2
+
+
+def test_a_process_number_that_another_process_has_now_is_nobody(tmp_path: Path):
+    mark = tmp_path / PROCESS
+    assert marked_process(mark) is None
+    me = psutil.Process()
+    mark.write_text(json.dumps({"pid": me.pid, "created": me.create_time()}))
+    assert marked_process(mark) == me
+    mark.write_text(json.dumps({"pid": me.pid, "created": me.create_time() - 10.0}))
+    assert marked_process(mark) is None
