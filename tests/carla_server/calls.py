@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 from blueprints import definitions
 from bodies import Box
@@ -77,6 +78,7 @@ class Calls:
         )
         return {
             **dict.fromkeys(ignored, lambda *_: None),
+            "copy_opendrive_to_file": lambda text, _: MAPS.update(OpenDriveMap=self._road_name(text)),
             "load_new_episode": lambda name, *_: self.world.load(name.rsplit("/", 1)[-1]),
             "set_weather_parameters": self.world.set_weather,
             "set_actor_transform": lambda number, pose: self._place(number, Pose.of(pose)),
@@ -91,6 +93,13 @@ class Calls:
     def bare(self) -> dict[str, Any]:
         """Calls whose result goes out without a variant."""
         return {"apply_batch": self._batch}
+
+    @staticmethod
+    def _road_name(text: str) -> str:
+        """Which embedded road an OpenDRIVE document describes."""
+        header = ElementTree.fromstring(text).find("header")
+        assert header is not None
+        return header.attrib["name"]
 
     def _batch(self, commands: list[Any], tick: bool) -> list[Any]:
         answers = []

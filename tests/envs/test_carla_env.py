@@ -1,6 +1,10 @@
 """The environments on CARLA: gymnasium's and SB3's checks, and a training that outlives its servers."""
 
+import re
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -10,6 +14,7 @@ from stable_baselines3.common.env_checker import check_env as check_env_sb3
 
 import semore_gym
 from semore_gym.scenarios import SCENARIOS
+from semore_gym.scenarios.base import Location
 
 pytest.importorskip("carla", reason="the carla client has no wheel for this Python or platform")
 
@@ -61,4 +66,19 @@ def test_masks_come_from_its_segmentation(carla_address, monkeypatch, tmp_path):
     tags = env.unwrapped.segmentation()
     assert set(np.unique(observation["mask"])) == {0, 255}
     np.testing.assert_array_equal(observation["mask"][0] > 0, np.isin(tags, [12, 13, 14, 15, 19]))
+    env.close()
+
+
+def test_it_drives_on_the_embedded_road(carla_address, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config = semore_gym.CarlaConfig.from_address(carla_address())
+    page = Path(__file__).parents[2] / "docs" / "carla.md"
+    program = re.search(r"```python\n(# own_road.py\n.*?)```", page.read_text(), re.DOTALL)[1]
+    program = program.replace("2000", str(config.port))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    location = Location("street", "OpenDriveMap", 12)
+    env = gym.make("SemoreCarla-JayWalk-v0", carla=config, scenario_options={"location": location})
+    _, info = env.reset(seed=0)
+    assert info["edge_right"] == pytest.approx(2.0, abs=0.01)  # half a lane of the street
     env.close()

@@ -143,7 +143,9 @@ class CarlaServer:
         ports = f"{port}-{port + PORTS - 1}"
         gpus = "all" if self._config.gpu is None else f"device={self._config.gpu}"
         run = [docker, "run", "--rm", "--name", name, "--gpus", gpus, "-p", f"127.0.0.1:{ports}:{ports}"]
-        environment = ["-e", "NVIDIA_DRIVER_CAPABILITIES=all", "-e", "SDL_VIDEODRIVER=offscreen"]
+        # the last is taken over from here, if it is set
+        variables = ["NVIDIA_DRIVER_CAPABILITIES=all", "SDL_VIDEODRIVER=offscreen", "VK_ICD_FILENAMES"]
+        environment = [word for variable in variables for word in ("-e", variable)]
         return [*run, *environment, IMAGE, "bash", "CarlaUE4.sh", *options], [docker, "rm", "-f", name]
 
 

@@ -109,6 +109,26 @@ def test_docker_without_docker(config, monkeypatch):
         CarlaServer(replace(config, server="docker")).start()
 
 
+def test_docker_gets_a_container_that_is_removed(config, tmp_path, monkeypatch):
+    """Docker cannot be had here: a program of its name writes down what it is told, and runs the server."""
+    path = tmp_path / "docker"
+    path.write_text(
+        f'#!/bin/sh\necho "$@" >> {tmp_path}/told\n[ "$1" = rm ] && exit\n'
+        f'for last; do :; done\nexec {sys.executable} {MAIN} "$last"\n'
+    )
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    server = CarlaServer(replace(config, server="docker", gpu=1))
+    port = server.start()
+    server.stop()
+    run, removal = (tmp_path / "told").read_text().splitlines()
+    assert run.startswith(f"run --rm --name semore-carla-{port} --gpus device=1 ")
+    assert f"-p 127.0.0.1:{port}-{port + 2}:{port}-{port + 2} " in run
+    options = f"-RenderOffScreen -nosound -quality-level=Epic -carla-rpc-port={port}"
+    assert run.endswith(f" carlasim/carla:0.9.16 bash CarlaUE4.sh {options}")
+    assert removal == f"rm -f semore-carla-{port}"
+
+
 def test_ports_come_in_threes():
     ports = {free_ports() for _ in range(20)}
     assert not any(answers(port + i) for port in ports for i in range(3))
