@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,14 @@ def test_a_file_of_ones_own_goes_over_the_budget(tmp_path):
     assert (weighty.algo, weighty.label, weighty.image_size) == ("semore", "weighty", 84)
     assert weighty.algo_options == {"batch_size": 32, "tau": 0.02, "gamma": 0.9, "semantic_weight": 2.0}
     assert read_matrix(str(tmp_path / "mine.yaml"), "laptop", seeds=1).seeds == 1
+
+
+def test_the_matrix_of_the_documentation_is_one(tmp_path):
+    page = (Path(__file__).parents[2] / "docs/benchmark.md").read_text()
+    text = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1]
+    trials = read_matrix(write(tmp_path / "mine.yaml", text), "laptop").trials()
+    assert len(trials) == 3 * 2 * 3
+    assert {trial.config.masks for trial in trials if trial.config.label == "blind"} == {"none"}
 
 
 @pytest.mark.parametrize(
