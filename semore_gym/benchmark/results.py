@@ -32,7 +32,7 @@ class Trial:
     """The benchmark's folder that it lies in."""
     facts: Mapping[str, str]
     """`FACTS` by name."""
-    evaluations: Mapping[int, Evaluation]
+    evaluations: dict[int, Evaluation]
     """By agent steps, in their order."""
     wall_seconds: float
 
@@ -170,4 +170,5 @@ def _episode(row: Mapping[str, str]) -> EpisodeResult:
 
 def _means(evaluation: Evaluation) -> Array:
     values = [[getattr(row, name) for name in METRICS] for row in evaluation.counted]
-    return np.asarray(values, np.float64).mean(axis=0)
+    means: Array = np.asarray(values, np.float64).mean(axis=0)
+    return means

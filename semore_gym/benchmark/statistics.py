@@ -113,7 +113,8 @@ def curve(runs: Sequence[tuple[npt.ArrayLike, npt.ArrayLike]]) -> tuple[Array, E
     steps = [np.asarray(run[0], np.float64) for run in runs]
     grid = np.unique(np.concatenate(steps))
     grid = grid[(grid >= max(own[0] for own in steps)) & (grid <= min(own[-1] for own in steps))]
-    return grid, iqm([np.interp(grid, own, run[1]) for own, run in zip(steps, runs, strict=True)])
+    scores = [np.asarray(run[1], np.float64) for run in runs]
+    return grid, iqm([np.interp(grid, *own) for own in zip(steps, scores, strict=True)])
 
 
 def _share_above(x: Array, y: Array) -> Array:

@@ -133,8 +133,9 @@ def _measured(trials: Sequence[Trial]) -> list[Cell]:
 
 
 def _spread(metric: str, values: Sequence[float]) -> str:
-    digits = _digits(metric, float(np.mean(values)))
-    return f"{_number(np.mean(values), digits)} ± {_number(np.std(values), digits)}"
+    mean = float(np.mean(values))
+    digits = _digits(metric, mean)
+    return f"{_number(mean, digits)} ± {_number(float(np.std(values)), digits)}"
 
 
 def _episodes(evaluations: Sequence[Evaluation]) -> str:

@@ -7,9 +7,10 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import imageio.v2 as imageio
+import numpy as np
 from PIL import Image
 
 HEIGHT = 320  # to which videos are shrunk [px]
@@ -44,7 +45,8 @@ def shrink(video: Path) -> Clip:
         ValueError: If the video cannot be read.
     """
     try:
-        with imageio.get_reader(video) as reader:
+        opened: Any = imageio.get_reader(video)
+        with opened as reader:
             fps = reader.get_meta_data()["fps"]
             pictures = [_small(Image.fromarray(frame)) for frame in reader.iter_data()]
     except (OSError, RuntimeError) as error:
@@ -65,5 +67,7 @@ def _small(picture: Image.Image) -> Image.Image:
 def _mp4(pictures: Sequence[Image.Image], fps: float) -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "small.mp4"
-        imageio.mimwrite(path, pictures, fps=fps, quality=5, macro_block_size=2)
+        imageio.mimwrite(
+            path, [np.asarray(picture) for picture in pictures], fps=fps, quality=5, macro_block_size=2
+        )
         return path.read_bytes()

@@ -113,10 +113,11 @@ def _section(content: Content, scenario: str, gaps: list[str], references: bool)
 
 def _videos(scenario: str, methods: Scenario, gaps: list[str]) -> Iterator[dict[str, str]]:
     """How one run of each method drives: the scene, what the agent sees, and the mask."""
-    for label, trials in methods.items():
-        path = newest_video(trials[0].run.path / "videos")
+    found = {label: newest_video(trials[0].run.path / "videos") for label, trials in methods.items()}
+    if missing := [label for label, path in found.items() if path is None]:
+        gaps.append(f"{scenario}: no video of {', '.join(missing)}")
+    for label, path in found.items():
         if path is None:
-            gaps.append(f"{scenario}: no video of {label}")
             continue
         try:
             clip = shrink(path)
@@ -124,7 +125,7 @@ def _videos(scenario: str, methods: Scenario, gaps: list[str]) -> Iterator[dict[
             gaps.append(str(error))
             continue
         yield {
-            "caption": f"{label}, seed {trials[0].facts['seed']}",
+            "caption": f"{label}, seed {methods[label][0].facts['seed']}",
             "still": data_uri(clip.still, "image/jpeg"),
             "uri": data_uri(clip.mp4, "video/mp4"),
         }

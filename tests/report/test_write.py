@@ -91,7 +91,9 @@ def test_pictures_hold_no_address_but_names_of_formats(report):
 def test_our_numbers(report):
     rows = report.with_suffix(".md").read_text()
     # Of 2, 12, 22, 32 the middle half is 12 and 22.
-    assert re.search(r"\| SAC \| 17 ± 11<br>17 \[\d+, \d+\] \| 34 ± 23<br>34 \[\d+, \d+\] \| 1000 ± 0<br>", rows)
+    assert re.search(
+        r"\| SAC \| 17 ± 11<br>17 \[\d+, \d+\] \| 34 ± 23<br>34 \[\d+, \d+\] \| 1000 ± 0<br>", rows
+    )
     assert "4<br>8 episodes |" in rows
 
 
@@ -116,7 +118,7 @@ def test_gaps_are_named(report, benchmark_folder):
     text = report.read_text()
     assert f"{benchmark_folder}/trials/sac-HighBeam-seed0: not begun" in text
     assert "JayWalk: no result of DrQ" in text
-    assert "HighWay: no video of Semore" in text
+    assert "HighWay: no video of DrQ, Semore" in text
 
 
 def test_videos_are_inside_the_page(report):
