@@ -54,15 +54,17 @@ def start_server(config: CarlaConfig) -> ServerRecord:
         config: With `server`; its output goes into the cache folder.
 
     Raises:
+        ValueError: If `config` does not say which server.
         SimulatorError: As `CarlaServer.start` does.
     """
-    assert config.server is not None
+    if config.server is None:
+        raise ValueError('config.server must be "docker" or the path of CarlaUE4.sh, got None')
     config = replace(config, log=str(cache_folder() / f"{config.port}.log"))
     server = CarlaServer(config, attached=False, port=config.port)
     server.start()
     assert server.pid is not None
     created = psutil.Process(server.pid).create_time()
-    record = ServerRecord(config.port, server.pid, created, config.server, config.log)
+    record = ServerRecord(config.port, server.pid, created, str(config.server), config.log)
     _file(config.port).write_text(json.dumps(asdict(record)))
     return record
 
