@@ -58,7 +58,8 @@ class Content:
     def printed(self, scenario: str) -> list[Table]:
         """The paper's numbers for a scenario: Table 1, and Table 2 where there are variants of ours."""
         tables = [_printed(1, paper.table1(), scenario)]
-        if any(trial.facts["variant"] for trials in self.groups.values() for trial in trials):
+        variants = {trial.facts["variant"] for trials in self.groups.values() for trial in trials}
+        if variants & {method for _, _, method in paper.table2()}:
             tables.append(_printed(2, paper.table2(), scenario))
         return [table for table in tables if table.rows]
 

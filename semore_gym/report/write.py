@@ -12,6 +12,7 @@ from typing import Any
 from semore_gym.benchmark.results import Results, Trial, read_results
 from semore_gym.benchmark.statistics import FEWEST_RUNS
 from semore_gym.config import TrainConfig
+from semore_gym.evaluation import Evaluation
 from semore_gym.report.content import Content
 from semore_gym.report.media import data_uri, newest_video, shrink
 from semore_gym.report.plots import Scenario, end_reasons, learning_curves, profiles
@@ -50,7 +51,10 @@ def write_report(paths: Sequence[Path], to: Path, references: bool = False) -> l
         raise ValueError("no finished run to report: " + "; ".join(results.gaps))
     gaps = [*results.gaps, *_mixtures(results.trials)]
     content = Content(results)
-    sections = [_section(content, scenario, gaps, references) for scenario in content.scenarios]
+    untrained = _untrained(content) if references else {}
+    sections = [
+        _section(content, scenario, gaps, untrained.get(scenario, {})) for scenario in content.scenarios
+    ]
     improvement, cost = content.improvement(), content.cost()
     page = template.render(
         title="semore-gym: " + ", ".join(path.resolve().name for path in paths),
@@ -81,7 +85,15 @@ def _write(to: Path, page: str, tables: Sequence[Table], gaps: Sequence[str]) ->
     return list(texts)
 
 
-def _section(content: Content, scenario: str, gaps: list[str], references: bool) -> dict[str, Any]:
+def _untrained(content: Content) -> dict[str, Mapping[str, Evaluation]]:
+    """What drivers that have learnt nothing reach, by scenario."""
+    trials = {scenario: group[0] for (_, scenario), group in content.groups.items()}
+    return {scenario: drive_references(trial) for scenario, trial in trials.items()}
+
+
+def _section(
+    content: Content, scenario: str, gaps: list[str], references: Mapping[str, Evaluation]
+) -> dict[str, Any]:
     """All of one scenario."""
     methods = {
         label: content.groups[label, scenario]
@@ -89,7 +101,6 @@ def _section(content: Content, scenario: str, gaps: list[str], references: bool)
         if (label, scenario) in content.groups
     }
     gaps += [f"{scenario}: no result of {label}" for label in content.labels if label not in methods]
-    first = next(iter(methods.values()))[0]
     pictures = {
         "Learning: interquartile mean over seeds of the episode reward, 95% interval": learning_curves(
             methods, content.labels, "episode_reward"
@@ -102,7 +113,7 @@ def _section(content: Content, scenario: str, gaps: list[str], references: bool)
     }
     return {
         "name": scenario,
-        "measured": content.measured(scenario, drive_references(first) if references else {}),
+        "measured": content.measured(scenario, references),
         "printed": content.printed(scenario),
         "pictures": [
             {"caption": caption, "uri": data_uri(svg, "image/svg+xml")} for caption, svg in pictures.items()

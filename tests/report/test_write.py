@@ -180,6 +180,9 @@ def test_the_variants_stand_beside_table_2(tmp_path):
     markdown = (tmp_path / "report.md").read_text()
     assert "| M1 | 146 | 3073 |" in markdown
     assert "| Semore M2 |" in markdown
+    mine = make_run(tmp_path / "mine", {10: [5.0]}, "semore", label="mine").path
+    write_report([mine], tmp_path / "report.html")
+    assert "Table 2" not in (tmp_path / "report.md").read_text()
 
 
 def test_names_cannot_break_the_page(tmp_path):
