@@ -14,13 +14,16 @@ from semore_gym.runs.folder import RunFolder
 EPISODES = 10  # that a reward is the mean of
 
 
+State = Literal["running", "failed", "waiting", "finished"]
+
+
 @dataclass
 class Job:
     """One trial: where it lies and how far it is."""
 
     name: str
     run: RunFolder
-    state: Literal["waiting", "running", "finished", "failed"] = "waiting"
+    state: State = "waiting"
     attempts: int = 0
     slot: int = 0
     """Of those that run at the same time, which one it is."""
@@ -46,7 +49,7 @@ class Job:
         self.state, self.worker, self.slot, self._first_seen = "running", worker, slot, None
         self.attempts += 1
 
-    def end(self, state: Literal["waiting", "finished", "failed"]) -> None:
+    def end(self, state: State) -> None:
         """No process trains it any more."""
         self.state, self.worker = state, None
         self.look()

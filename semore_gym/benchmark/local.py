@@ -90,10 +90,10 @@ class LocalExecutor:
                 self._view.say(f"{job.name} has finished: {job.result}")
             elif job.attempts < ATTEMPTS:
                 job.end("waiting")
-                self._view.say(f"{job.name} has failed and is tried again: {job.last_words}")
+                self._view.say(f"{job.name} failed, {worker.ending}, and is tried again: {job.last_words}")
             else:
                 job.end("failed")
-                self._view.say(f"{job.name} has failed {ATTEMPTS} times: {job.last_words}")
+                self._view.say(f"{job.name} failed again, {worker.ending}: {job.last_words}")
 
     def _start(self) -> None:
         for job in self.jobs:

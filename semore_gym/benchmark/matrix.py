@@ -116,7 +116,7 @@ def _find(source: str) -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        import yaml
+        import yaml  # type: ignore[import-untyped]
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError('matrix files need PyYAML: pip install "semore-gym[report]"') from error
     try:

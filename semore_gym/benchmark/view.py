@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import get_args
 
 from rich import box
 from rich.console import Console
@@ -13,11 +14,11 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from semore_gym.benchmark.jobs import Job, seconds_left
+from semore_gym.benchmark.jobs import Job, State, seconds_left
 
 REFRESH = 1.0  # of the live table [s]
 LINE_EVERY = 60.0  # where there is no terminal [s]
-ORDER = ("running", "failed", "waiting", "finished")  # a low terminal shows the first rows only
+ORDER: tuple[State, ...] = get_args(State)  # a low terminal shows the first rows only
 
 
 class View:
@@ -86,7 +87,7 @@ def jobs_table(jobs: Sequence[Job]) -> Table:
 
 def summary(jobs: Sequence[Job]) -> str:
     """All of them in one line."""
-    states = Counter(job.state for job in jobs)
+    states = Counter[str](job.state for job in jobs)
     total = sum(job.run.config.steps for job in jobs)
     done = sum(min(job.steps, job.run.config.steps) for job in jobs) / total
     counts = ", ".join(f"{states[state]} {state}" for state in ORDER if states[state])

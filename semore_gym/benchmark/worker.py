@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -60,12 +62,21 @@ class Worker:
     def alive(self) -> bool:
         """Whether it is still training."""
         if isinstance(self.process, psutil.Popen):
-            return self.process.poll() is None
-        return self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE
+            return bool(self.process.poll() is None)
+        return _is_at_work(self.process)
+
+    @property
+    def ending(self) -> str:
+        """How it has ended, in words; of a process that is not our child nobody tells."""
+        code = self.process.wait() if isinstance(self.process, psutil.Popen) else None
+        if code is None:
+            return "its process ended"
+        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
     def stop(self) -> None:
         """Ask it for a checkpoint and to end."""
-        self.process.terminate()
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            self.process.terminate()
 
     def forget(self) -> None:
         """Call after its end."""
@@ -84,7 +95,13 @@ def marked_process(path: Path) -> psutil.Process | None:
     mark = json.loads(path.read_text())
     try:
         process = psutil.Process(mark["pid"])
-        same = process.create_time() == mark["created"] and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return None
-    return process if same else None
+    return process if process.create_time() == mark["created"] and _is_at_work(process) else None
+
+
+def _is_at_work(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from semore_gym.benchmark.local import interrupted_by_sigterm
-from semore_gym.benchmark.worker import PROCESS, marked_process
+from semore_gym.benchmark.worker import PROCESS, Worker, marked_process
 from semore_gym.runs.folder import RunFolder
 
 SETTINGS = {
@@ -128,7 +128,7 @@ def test_a_killed_worker_is_replaced_and_goes_on_from_its_checkpoint(undisturbed
     assert worker is not None
     worker.kill()
     said = finish(process)
-    assert f"{TRIALS[0]} has failed and is tried again" in said
+    assert f"{TRIALS[0]} failed, killed by SIGKILL, and is tried again" in said
     assert "going on after" in (trial / "output.log").read_text()
     assert tables(here / "bench") == tables(undisturbed / "bench")
 
@@ -193,8 +193,8 @@ def test_a_trial_that_fails_is_tried_again_then_told_and_the_others_go_on(tmp_pa
     said, _ = process.communicate()
     assert process.returncode == 1
     reason = "RuntimeError: the wheel has come off"
-    assert f"mine-JayWalk-seed0 has failed and is tried again: {reason}" in said
-    assert f"mine-JayWalk-seed0 has failed 2 times: {reason}" in said
+    assert f"mine-JayWalk-seed0 failed, exit code 1, and is tried again: {reason}" in said
+    assert f"mine-JayWalk-seed0 failed again, exit code 1: {reason}" in said
     assert "failed: mine-JayWalk-seed0, see bench/trials/mine-JayWalk-seed0/output.log" in said
     assert f"{TRIALS[0]} has finished" in said
     assert (tmp_path / "bench/trials/mine-JayWalk-seed0/output.log").read_text().count(reason) == 2
@@ -208,3 +208,15 @@ def test_a_process_number_that_another_process_has_now_is_nobody(tmp_path: Path)
     assert marked_process(mark) == me
     mark.write_text(json.dumps({"pid": me.pid, "created": me.create_time() - 10.0}))
     assert marked_process(mark) is None
+
+
+def test_a_process_that_has_just_ended_is_stopped_in_peace(tmp_path: Path):
+    child = psutil.Popen([sys.executable, "-c", "raise SystemExit(3)"])
+    stranger = psutil.Process(child.pid)
+    child.wait()
+    for process in (child, stranger):
+        worker = Worker(process, tmp_path)
+        assert not worker.alive
+        worker.stop()
+    assert Worker(child, tmp_path).ending == "exit code 3"
+    assert Worker(stranger, tmp_path).ending == "its process ended"
