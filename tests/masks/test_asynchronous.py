@@ -45,10 +45,17 @@ def collect(masks, count):
 
 
 def children():
-    """Worker processes; python's own tracker of shared resources stays."""
-    return [
-        child for child in psutil.Process().children() if "resource_tracker" not in " ".join(child.cmdline())
-    ]
+    """Worker processes, zombies too; python's own tracker of shared resources stays."""
+    return [child for child in psutil.Process().children() if "resource_tracker" not in words(child)]
+
+
+def words(process):
+    try:
+        return " ".join(process.cmdline())
+    except psutil.ZombieProcess:
+        return ""
+    except psutil.NoSuchProcess:
+        return "resource_tracker"  # gone between the two questions: no worker
 
 
 def test_masks_come_back_under_the_ids_of_their_frames():
