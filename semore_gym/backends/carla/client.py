@@ -54,7 +54,6 @@ class ClientProcess:
                 [sys.executable, "-m", "semore_gym.backends.carla.worker", str(port)],
                 env={**os.environ, SECRET: secret},
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,  # where the library warns of what is no matter here
             )
             try:
                 self._connection = self._accept(listener, secret)
