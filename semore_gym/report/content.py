@@ -96,6 +96,9 @@ class Content:
         return Table("Wall-clock time of the training runs, their evaluations included", heads, rows)
 
     def _improvement(self, reference: str, other: str, scenarios: Sequence[str]) -> Cell:
+        pairs = [(label, scenario) for label in (reference, other) for scenario in scenarios]
+        if len({trial.facts["backend"] for pair in pairs for trial in self.groups.get(pair, ())}) > 1:
+            return Cell("-", "another simulator")
         scores = [self._rewards(label, scenarios) for label in (reference, other)]
         if any(not len(own) for own in scores):
             return GAP

@@ -114,6 +114,16 @@ def test_verdicts_come_with_their_intervals(report):
     assert "| DrQ | -<br>no result | 1.00<br>[1.00, 1.00] better | -<br>no result |" in table
 
 
+def test_simulators_are_not_compared(tmp_path):
+    paths = [make_run(tmp_path / algo, {10: [5.0]}, algo).path for algo in ("sac", "semore")]
+    table = paths[0] / "evaluation_episodes.csv"
+    table.write_text(table.read_text().replace(",embedded,", ",carla,"))
+    write_report(paths, tmp_path / "report.html")
+    markdown = (tmp_path / "report.md").read_text()
+    assert "| SAC · carla | -<br>another simulator |" in markdown
+    assert "The runs come from different simulators: carla, embedded" in markdown
+
+
 def test_gaps_are_named(report, benchmark_folder):
     text = report.read_text()
     assert f"{benchmark_folder}/trials/sac-HighBeam-seed0: not begun" in text
