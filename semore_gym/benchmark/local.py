@@ -36,7 +36,7 @@ class LocalExecutor:
 
     def __init__(self, runs: Mapping[str, RunFolder], at_once: int | None, view: View) -> None:
         self._gpus = visible_gpus()
-        self._at_once = at_once or len(self._gpus) or cpus()
+        self.at_once = at_once or len(self._gpus) or cpus()
         self._view = view
         self.jobs = [Job(name, run) for name, run in runs.items()]
 
@@ -63,6 +63,18 @@ class LocalExecutor:
             self._view.update(self.jobs, last=True)
         return self.jobs
 
+    def environment(self, slot: int) -> dict[str, str]:
+        """Variables of a process.
+
+        Args:
+            slot: Of those that run at the same time, which one it is, from 0.
+        """
+        threads = str(max(1, cpus() // self.at_once))
+        variables = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
+        if self._gpus:
+            variables["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
+        return variables
+
     def _running(self) -> list[tuple[Job, Worker]]:
         return [(job, job.worker) for job in self.jobs if job.worker is not None]
 
@@ -77,7 +89,7 @@ class LocalExecutor:
             else:
                 job.look()
         done = sum(job.state == "finished" for job in self.jobs)
-        self._view.say(f"{len(self.jobs)} trials, {done} of them finished before; {self._at_once} at a time")
+        self._view.say(f"{len(self.jobs)} trials, {done} of them finished before; {self.at_once} at a time")
 
     def _collect(self) -> None:
         """See to those whose processes have ended."""
@@ -98,11 +110,11 @@ class LocalExecutor:
     def _start(self) -> None:
         for job in self.jobs:
             taken = {other.slot for other, _ in self._running()}
-            if len(taken) >= self._at_once:
+            if len(taken) >= self.at_once:
                 return
             if job.state == "waiting":
-                slot = min(set(range(self._at_once)) - taken)
-                job.begin(Worker.start(job.run.path, self._environment(slot)), slot)
+                slot = min(set(range(self.at_once)) - taken)
+                job.begin(Worker.start(job.run.path, self.environment(slot)), slot)
                 self._view.say(f"{job.name} goes on" if job.steps else f"{job.name} begins")
 
     def _finish(self, job: Job) -> None:
@@ -110,20 +122,13 @@ class LocalExecutor:
         job.end("finished")
 
     def _stop(self) -> None:
-        self._view.say("stopping: every running trial saves a checkpoint")
+        self._view.say("stopping: every running trial saves a checkpoint; the same command goes on")
         for _, worker in self._running():
             worker.stop()
         for _, worker in self._running():
             while worker.alive:
                 time.sleep(POLL)
             worker.forget()
-
-    def _environment(self, slot: int) -> dict[str, str]:
-        threads = str(max(1, cpus() // self._at_once))
-        variables = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
-        if self._gpus:
-            variables["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
-        return variables
 
 
 def cpus() -> int:

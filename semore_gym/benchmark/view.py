@@ -69,14 +69,17 @@ class View:
 def jobs_table(jobs: Sequence[Job]) -> Table:
     """Every trial with its progress, reward and time to go."""
     table = Table(box=box.SIMPLE_HEAD, caption=summary(jobs), caption_justify="left")
-    for column in ("trial", "state", "progress", "agent steps", "reward", "to go"):
-        table.add_column(column, justify="right" if column in ("agent steps", "reward", "to go") else "left")
+    table.add_column("trial", no_wrap=True)
+    table.add_column("state")
+    table.add_column("progress")
+    for column in ("agent steps", "reward", "to go"):
+        table.add_column(column, justify="right")
     for job in sorted(jobs, key=lambda job: ORDER.index(job.state)):
         total = job.run.config.steps
         table.add_row(
             job.name,
             job.state,
-            ProgressBar(total, min(job.steps, total), width=20),
+            ProgressBar(total, min(job.steps, total), width=12),
             f"{job.steps:,}",
             "" if job.reward is None else f"{job.reward:.1f}",
             _duration(seconds_left([job])) if job.state == "running" else "",

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 import yaml
+from rich.console import Console
 
-from semore_gym.benchmark.local import interrupted_by_sigterm
+from semore_gym.benchmark.local import LocalExecutor, cpus, interrupted_by_sigterm, visible_gpus
+from semore_gym.benchmark.view import View
 from semore_gym.benchmark.worker import PROCESS, Worker, marked_process
 from semore_gym.runs.folder import RunFolder
 
@@ -220,3 +223,27 @@ def test_a_process_that_has_just_ended_is_stopped_in_peace(tmp_path: Path):
         worker.stop()
     assert Worker(child, tmp_path).ending == "exit code 3"
     assert Worker(stranger, tmp_path).ending == "its process ended"
+
+
+@pytest.mark.parametrize(
+    ("variable", "count", "expected"),
+    [("", 2, ["0", "1"]), ("3,5", 2, ["3", "5"]), ("GPU-7,GPU-8", 1, ["GPU-7"]), ("", 0, [])],
+)
+def test_gpus_are_called_as_the_variable_calls_them(variable, count, expected, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    assert visible_gpus() == expected
+
+
+def test_processes_share_the_cpus_and_take_the_gpus_in_turn(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    view = View(Console(quiet=True))
+    executor = LocalExecutor({}, 3, view)
+    given = [executor.environment(slot) for slot in range(3)]
+    assert [variables["CUDA_VISIBLE_DEVICES"] for variables in given] == ["4", "6", "4"]
+    assert all(variables["OMP_NUM_THREADS"] == str(max(1, cpus() // 3)) for variables in given)
+    assert LocalExecutor({}, None, view).at_once == 2
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert LocalExecutor({}, None, view).at_once == cpus()
+    assert "CUDA_VISIBLE_DEVICES" not in LocalExecutor({}, 3, view).environment(0)

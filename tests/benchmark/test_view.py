@@ -14,7 +14,7 @@ from semore_gym.runs.folder import RunFolder
 @pytest.fixture
 def jobs(tmp_path: Path) -> list[Job]:
     """One of each state."""
-    names = ("waits", "runs", "ends", "fails")
+    names = [f"{what}-HighBeam-seed0" for what in ("waiting", "running", "ending", "failing")]
     found = [Job(name, RunFolder.create(TrainConfig(steps=200), tmp_path / name)) for name in names]
     found[1].state, found[2].state, found[3].state = "running", "finished", "failed"
     for job, steps in ((found[1], 50), (found[2], 200), (found[3], 120)):
@@ -29,7 +29,7 @@ def write_episodes(run: RunFolder, steps: int) -> None:
 
 
 def shown(jobs: list[Job], terminal: bool) -> str:
-    console = Console(file=io.StringIO(), force_terminal=terminal, width=100, highlight=False)
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=80, highlight=False)
     with View(console) as view:
         view.say("sac begins [0]")
         view.update(jobs)
