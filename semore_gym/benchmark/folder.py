@@ -14,7 +14,7 @@ from semore_gym.benchmark.worker import PROCESS, mark_process, marked_process
 from semore_gym.config import EnvConfig
 from semore_gym.evaluation.tally import episode_seed
 from semore_gym.runs.assembly import build_env, model_options, shown, with_backend
-from semore_gym.runs.atomic import new_folder, write_text
+from semore_gym.runs.atomic import UNFINISHED, new_folder, write_text
 from semore_gym.runs.folder import RunFolder
 from semore_gym.runs.provenance import git_revision, versions
 
@@ -55,7 +55,8 @@ class BenchmarkFolder:
     def _with_earlier_seeds(self, matrix: Matrix) -> Matrix:
         file = self.path / "benchmark.json"
         if not file.is_file():
-            if self.path.exists() and any(self.path.iterdir()):
+            found = self.path.iterdir() if self.path.is_dir() else ()
+            if self.path.is_file() or any(UNFINISHED not in path.name for path in found):
                 raise ValueError(f"{self.path} is no benchmark's folder: choose another one")
             return matrix
         try:

@@ -78,10 +78,16 @@ def test_a_damaged_description_is_named(text, tmp_path):
         BenchmarkFolder(MATRIX, tmp_path / "bench")
 
 
+def test_a_benchmark_killed_at_its_first_breath_begins_again(tmp_path):
+    (tmp_path / ".benchmark.unfinished.json").write_text("{")
+    assert len(BenchmarkFolder(MATRIX, tmp_path).runs) == 2
+
+
 def test_a_folder_with_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("x")
-    with pytest.raises(ValueError, match="is no benchmark's folder"):
-        BenchmarkFolder(MATRIX, tmp_path)
+    for path in (tmp_path, tmp_path / "thesis.txt"):
+        with pytest.raises(ValueError, match="is no benchmark's folder"):
+            BenchmarkFolder(MATRIX, path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
