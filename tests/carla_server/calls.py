@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -56,7 +57,9 @@ class Calls:
             "spawn_actor_with_parent": self._spawn,
             "destroy_actor": self._destroy,
             "tick_cue": world.tick,
-            "busy": lambda: world.busy,  # not CARLA's: for measuring what is not the simulator's time
+            # not CARLA's: what ticks took [s], and how many of each kind are here, for measuring and tests
+            "busy": lambda: world.busy,
+            "census": lambda: dict(Counter(actor.kind for actor in world.actors.values())),
             "is_traffic_manager_running": lambda port: port in world.traffic_managers,
             "get_traffic_manager_running": lambda port: world.traffic_managers[port],
             "add_traffic_manager_running": self._add_traffic_manager,
