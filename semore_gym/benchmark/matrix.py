@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from semore_gym.config import TrainConfig, check_names
 from semore_gym.policies import ALGORITHMS
 from semore_gym.scenarios import SCENARIOS
@@ -70,7 +72,6 @@ def read_matrix(source: str, budget: str, seeds: int | None = None) -> Matrix:
 
     Raises:
         ValueError: If a file, a name, a key or a value is not what it must be.
-        ModuleNotFoundError: If PyYAML is not installed.
 
     Example:
         >>> from semore_gym.benchmark.matrix import read_matrix
@@ -115,10 +116,6 @@ def _find(source: str) -> Path:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        import yaml  # type: ignore[import-untyped]
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError('matrix files need PyYAML: pip install "semore-gym[report]"') from error
     try:
         return _mapping(yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
     except yaml.YAMLError as error:

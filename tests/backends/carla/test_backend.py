@@ -201,7 +201,8 @@ def test_fifty_resets_leave_nobody_behind(carla_address, backend_on):
         backend.tick(Control(throttle=1.0))
         here = census(port)
         assert here["sensor.camera.rgb"] == here["sensor.other.collision"] == 1
-        assert sum(here.values()) == len(placed.actors) + 5  # the ego, three sensors, the spectator
+        # the ego, three sensors and the spectator; the traffic manager removes who drives off the map
+        assert sum(here.values()) <= len(placed.actors) + 5
     backend.close()
     assert census(port) == {"spectator": 1}
 
