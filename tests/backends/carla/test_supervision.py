@@ -97,6 +97,13 @@ def test_a_program_that_never_answers_is_ended(config, tmp_path):
     assert ["sleep", "77.7"] not in words
 
 
+def test_a_slow_start_is_waited_for(config, tmp_path):
+    slow = program(tmp_path, f"{sys.executable} {MAIN} --slow-start 2 $*")
+    server = CarlaServer(replace(config, server=str(slow)))
+    assert answers(server.start())
+    server.stop()
+
+
 @pytest.mark.parametrize("server", ["/nowhere/CarlaUE4.sh", ""])
 def test_no_such_program(server, config):
     with pytest.raises(SimulatorError, match="server must be an executable or 'docker', got"):
