@@ -44,9 +44,16 @@ def collect(masks, count):
     return found
 
 
+@pytest.fixture
 def children():
-    """Worker processes, zombies too; python's own tracker of shared resources stays."""
-    return [child for child in psutil.Process().children() if "resource_tracker" not in words(child)]
+    """children() -> worker processes of this test, zombies too, but not python's resource tracker."""
+    before = {child.pid for child in psutil.Process().children()}
+
+    def found():
+        new = [child for child in psutil.Process().children() if child.pid not in before]
+        return [child for child in new if "resource_tracker" not in words(child)]
+
+    return found
 
 
 def words(process):
@@ -58,7 +65,7 @@ def words(process):
         return "resource_tracker"  # gone between the two questions: no worker
 
 
-def test_masks_come_back_under_the_ids_of_their_frames():
+def test_masks_come_back_under_the_ids_of_their_frames(children):
     with AsyncMasks(Threshold, batch_size=3) as masks:
         given = frames(*[0] * 7)
         assert masks.submit(np.arange(100, 107), given) == 7
@@ -79,7 +86,7 @@ def test_nothing_finished_is_an_empty_answer():
     assert len(ids) == len(made) == 0
 
 
-def test_a_full_queue_skips_and_never_waits():
+def test_a_full_queue_skips_and_never_waits(children):
     with AsyncMasks(functools.partial(Threshold, 3600.0), waiting=4, batch_size=1) as masks:
         taken = sum(masks.submit(np.array([id_]), frames(0)) for id_ in range(50))
         assert 4 <= taken <= 5
@@ -97,7 +104,7 @@ def test_a_full_queue_skips_and_never_waits():
         (4, "must return masks of uint8"),
     ],
 )
-def test_a_failed_batch_is_given_up_and_the_next_is_made(mood, message, caplog):
+def test_a_failed_batch_is_given_up_and_the_next_is_made(mood, message, caplog, children):
     with (
         caplog.at_level(logging.WARNING, "semore_gym"),
         AsyncMasks(Moody, batch_size=1, deadline=1.0) as masks,
@@ -111,7 +118,7 @@ def test_a_failed_batch_is_given_up_and_the_next_is_made(mood, message, caplog):
     assert not children()
 
 
-def test_a_worker_killed_in_the_middle_of_a_batch_is_replaced(tmp_path, caplog):
+def test_a_worker_killed_in_the_middle_of_a_batch_is_replaced(tmp_path, caplog, children):
     note = tmp_path / "pid"
     with AsyncMasks(functools.partial(Announced, note, 0.5), batch_size=1) as masks:
         masks.submit(np.array([0, 1]), frames(0, 0))
@@ -126,7 +133,7 @@ def test_a_worker_killed_in_the_middle_of_a_batch_is_replaced(tmp_path, caplog):
 
 
 @pytest.mark.parametrize("make_provider", [Unmakable, functools.partial(Moody)])
-def test_repeated_failure_ends_the_masks_with_an_error(make_provider, caplog):
+def test_repeated_failure_ends_the_masks_with_an_error(make_provider, caplog, children):
     with AsyncMasks(make_provider, batch_size=1, max_failures=3) as masks:
         masks.submit(np.arange(6), frames(*[1] * 6))
         wait_for(lambda: "no more masks are made: 3 batches in a row failed" in caplog.text)
@@ -135,7 +142,7 @@ def test_repeated_failure_ends_the_masks_with_an_error(make_provider, caplog):
         assert masks.counts()["lost"] == 3
 
 
-def test_a_hung_worker_does_not_hold_up_the_end():
+def test_a_hung_worker_does_not_hold_up_the_end(children):
     masks = AsyncMasks(Moody)
     masks.submit(np.array([0, 1]), frames(2, 0))
     wait_for(children)
@@ -145,7 +152,7 @@ def test_a_hung_worker_does_not_hold_up_the_end():
 
 
 @pytest.mark.parametrize("end", ["sys.exit()", "os.kill(os.getpid(), signal.SIGKILL)", "1 / 0"])
-def test_no_process_outlives_the_training(end):
+def test_no_process_outlives_the_training(end, children):
     code = f"""
 import os, signal, sys, time
 sys.path.insert(0, {str(Path(__file__).parent)!r})

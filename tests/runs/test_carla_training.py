@@ -1,6 +1,7 @@
 """Training in CARLA: on servers that are killed, on one that it shares with its evaluations, on several."""
 
 import json
+import os
 import random
 import sys
 import threading
@@ -51,10 +52,10 @@ def own_server(folder, command=f"exec {sys.executable} {MAIN} $*"):
 
 
 def our_servers():
-    """The tests' servers that this process has started; their guards are not among them."""
+    """The servers under guards of this process, not those that fixtures keep ready for other tests."""
     for process in psutil.Process().children(recursive=True):
         try:
-            if process.cmdline()[1:2] == [str(MAIN)]:
+            if process.cmdline()[1:2] == [str(MAIN)] and process.ppid() != os.getpid():
                 yield process
         except psutil.Error:  # it has ended meanwhile
             continue
