@@ -87,3 +87,15 @@ def carla_address(idle_servers: list[Server]) -> Iterator[Callable[[], str]]:
 
     yield take
     idle_servers.extend(server for server in taken if server.process.poll() is None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Repeat tests on CARLA that the client library's own hang has ended.
+
+    Once in some 15,000 ticks with a synchronous traffic manager a wake-up is lost in it. The environment
+    gets over that with the loss of an episode, as it should; a test of something else cannot.
+    """
+    hangs = pytest.mark.flaky(reruns=2, only_rerun=["did not answer", "timed out after"])
+    for item in items:
+        if "carla" in item.nodeid or "carla_address" in getattr(item, "fixturenames", ()):
+            item.add_marker(hangs)
