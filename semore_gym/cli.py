@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 
@@ -75,7 +76,7 @@ def _train(argv: Sequence[str], console: Console) -> int:
             trainer = Trainer.resume(arguments.resume, console)
         else:
             trainer = Trainer.new(arguments.config(), arguments.run_dir, console)
-    except ValueError as error:
+    except (ValueError, ImportError, FileNotFoundError) as error:  # the last two: extras and weights
         return _refuse(error)
     with trainer:
         run = trainer.run
@@ -86,7 +87,11 @@ def _train(argv: Sequence[str], console: Console) -> int:
         try:
             finished = trainer.train()
         except SimulatorError as error:
-            return _refuse(f"{error}; go on with: semore train --resume {run.path}", 1)
+            if trainer.agent_steps:
+                return _refuse(f"{error}; go on with: semore train --resume {run.path}", 1)
+            if not arguments.resume:
+                shutil.rmtree(run.path)  # nothing has begun: --resume must not find it
+            return _refuse(error, 1)
         if finished:
             console.print("done")
         else:
@@ -202,11 +207,17 @@ def _carla(argv: Sequence[str], console: Console) -> int:
         console.print(f"CARLA {record.state()}, its output is in {record.log}")
         console.print(f"use it with: semore train --carla port={record.port}; end it with: semore carla stop")
     elif given.action == "stop":
-        for record in stop_servers(given.port):
+        stopped = stop_servers(given.port)
+        for record in stopped:
             console.print(f"the server at port {record.port} is stopped")
+        if not stopped:
+            console.print("no server was started here")
     else:
-        for record in known_servers():
+        known = known_servers()
+        for record in known:
             console.print(f"{record.port}: {record.server} {record.state()}", markup=False)
+        if not known:
+            console.print("no server was started here")
     return 0
 
 

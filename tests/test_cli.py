@@ -11,7 +11,7 @@ import pytest
 import semore_gym
 from semore_gym.cli import COMMANDS, main
 from semore_gym.policies import ALGORITHMS
-from semore_gym.runs.doctor import findings
+from semore_gym.runs.doctor import Finding, findings
 
 SMALL = ["--image-size", "32", "--max-ticks", "40"]
 
@@ -255,3 +255,29 @@ def test_mistakes_in_benchmarks_are_told_before_anything_runs(arguments, message
     assert exit_code(["benchmark", *arguments]) == 2
     assert message in " ".join(capsys.readouterr().err.replace("│", " ").split())
     assert [path.name for path in tmp_path.iterdir()] == ["bad.yaml"]
+
+
+def test_the_doctor_names_extras_whole(monkeypatch, capsys):
+    monkeypatch.setattr(
+        "semore_gym.runs.doctor.findings", lambda _: [Finding("note", 'pip "semore-gym[vlm]"')]
+    )
+    main(["doctor"])
+    assert 'pip "semore-gym[vlm]"' in capsys.readouterr().out
+
+
+def test_a_training_whose_simulator_never_came_leaves_no_run(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("carla", reason="the carla client has no wheel for this Python or platform")
+    monkeypatch.chdir(tmp_path)
+    words = ["--image-size", "36", "--preset", "light", "--carla", "port=1", "attempts=1"]
+    assert main(["train", "--backend", "carla", *words]) == 1
+    said = capsys.readouterr().err
+    assert "no CARLA server answers at 127.0.0.1:1" in said
+    assert "--resume" not in said
+    assert not list((tmp_path / "runs").iterdir())
+
+
+def test_a_training_without_its_models_is_refused_in_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    options = ['phrases=["car"]', "segmenter.model=here", "segmenter.local_files_only=true"]
+    assert main(["train", "--masks", "vlm:clipseg", "--mask-options", *options]) == 2
+    assert capsys.readouterr().err.startswith("error: ")

@@ -42,7 +42,7 @@ def algorithms_table() -> Table:
     """Every algorithm: its name, what it is, where it comes from and its own options."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, show_lines=True)
     for column in ("--algo", "What it is", "Source", "Own --algo-options"):
-        table.add_column(column, no_wrap=column == "--algo", overflow="fold")
+        table.add_column(column, no_wrap="--algo" in column, overflow="fold")
     for name in ALGORITHMS:
         options = (f"{key}={value}" for key, value in own_options(name).items())
         table.add_row(name, *describe(name), "\n".join(options))

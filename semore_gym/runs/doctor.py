@@ -15,6 +15,7 @@ from typing import Literal
 
 import gymnasium as gym
 from rich.console import Console
+from rich.markup import escape
 
 from semore_gym.backends.base import SimulatorError
 from semore_gym.backends.carla.client import greeting
@@ -58,7 +59,7 @@ def examine(console: Console, carla: str | None = None) -> int:
     """
     broken = 0
     for finding in findings(carla):
-        console.print(f"{MARKS[finding.state]}  {finding.text}")
+        console.print(f"{MARKS[finding.state]}  {escape(finding.text)}")
         broken += finding.state == "broken"
     if broken:
         console.print("something that training needs is broken; its line says what")

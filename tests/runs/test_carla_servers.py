@@ -65,7 +65,7 @@ def test_a_server_goes_on_until_it_is_stopped(semore, program, tmp_path):
     assert not psutil.wait_procs(processes, timeout=5)[1]
     assert [answers(port) for port in ports] == [False, True]
     semore("stop")
-    assert semore("status") == (0, "")
+    assert semore("status") == (0, "no server was started here\n")
     assert not ours(ports[1])
 
 
