@@ -198,7 +198,7 @@ def test_the_doctor_asks_a_carla_server(carla_address, capsys):
     pytest.importorskip("carla", reason="the carla client has no wheel for this Python or platform")
     address = carla_address()
     assert main(["doctor", "--carla", address]) == 0
-    assert f"{address} answers: CARLA 0.9.16, map Town0" in capsys.readouterr().out
+    assert f"{address} answers: CARLA 0.9.16, map " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
