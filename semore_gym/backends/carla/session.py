@@ -38,7 +38,6 @@ class Session:
         self._map_name = ""
         self._cameras: dict[str, Camera] = {}
         self._cast: Cast | None = None
-        self._control = Control(brake=1.0)
         self._world: carla.World
         self._map: carla.Map
         self._ego: carla.Vehicle
@@ -66,17 +65,16 @@ class Session:
         self._place_ego(start)
         self._cast = Cast(self._client, self._world, self._path, episode)
         self._cast.begin()
-        self._control = Control(brake=1.0)
         self._frame = 0
         self._instruments = Instruments(self._map, self._ego)
         self._advance()
-        self._hits.drain(), self._marks.drain()
+        self._hits.drain()
+        self._marks.drain()
         return self._read()
 
     def tick(self, control: Control) -> Tick:
         """Advance by one tick and report."""
         assert self._cast is not None
-        self._control = control
         ego = self._ego.get_transform()
         step = self._last.lane_speed * DT
         self._path_s = self._path.follow(self._path_s, self._map.get_waypoint(ego.location), step)
@@ -114,7 +112,7 @@ class Session:
             self._world.apply_settings(settings)
 
     def _enter(self, map_name: str) -> None:
-        """Load a map, unless it is there already, and put the ego's body and sensors into it."""
+        """Load a map, unless it is there already; the ego and its sensors of another one go first."""
         if self._map_name:
             self._leave()
         self._world = synchronous_world(self._client, map_name, self._config)
