@@ -105,6 +105,7 @@ class Cast:
         manager = self._client.get_trafficmanager(free_port())
         manager.set_synchronous_mode(True)
         manager.set_random_device_seed(seed)
+        self._world.tick()  # it began by running free: that round must be over before it drives anybody
         return manager
 
     def _spawn(self, specs: tuple[Actor, ...]) -> list[tuple[Actor, carla.Actor]]:
