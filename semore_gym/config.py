@@ -109,6 +109,9 @@ class TrainConfig(EnvConfig):
     checkpoint_every: int = 1_000
     """From one checkpoint to the next, at the end of the episode then running [agent steps]."""
     exploration_noise: float = 0.0
+    shifts: list[str] = field(default_factory=list)
+    """Where else the finished agent is evaluated, by weather (in the training's scenario) or by scenario, for
+    example hard_rain JayWalk; it changes nothing of the training."""
     """Standard deviation of the slowly changing noise that training adds to the throttle, in [0, 1]."""
     judge: str | None = None
     """Who judges transitions in semore's selective buffer: rule, vlm or endpoint; None is the algorithm's own
@@ -125,6 +128,8 @@ class TrainConfig(EnvConfig):
         if not 0.0 <= self.exploration_noise <= 1.0:
             raise ValueError(f"exploration_noise must be from 0 to 1, got {self.exploration_noise}")
         for name in (
+        if len(set(self.shifts)) < len(self.shifts):
+            raise ValueError(f"shifts must be different places, got {self.shifts}")
             "steps",
             "n_envs",
             "threads",
@@ -162,7 +167,7 @@ def check_types(config: Any) -> None:
 
 
 def _check_type(name: str, value: Any, hint: Any) -> None:
-    """Compare a value with a field's annotation: a plain type, a dict, a Literal, or a union of such."""
+    """Compare a value with a field's annotation: a plain type, dict, list, Literal or a union."""
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
             raise ValueError(f"{name} must be one of {', '.join(get_args(hint))}, got {value!r}")
@@ -170,6 +175,12 @@ def _check_type(name: str, value: Any, hint: Any) -> None:
     allowed = (dict,) if get_origin(hint) is dict else get_args(hint) or (hint,)
     if float in allowed:
         allowed = (*allowed, int)
+    if get_origin(hint) is list:
+        if not isinstance(value, list):
+            raise ValueError(f"{name} must be of type list, got {value!r}")
+        for entry in value:
+            _check_type(f"an entry of {name}", entry, get_args(hint)[0])
+        return
     if not isinstance(value, allowed) or isinstance(value, bool):
         wanted = " or ".join("None" if option is type(None) else option.__name__ for option in allowed)
         raise ValueError(f"{name} must be of type {wanted}, got {value!r}")

@@ -12,6 +12,7 @@ import yaml
 
 from semore_gym.config import TrainConfig, check_names
 from semore_gym.policies import ALGORITHMS
+from semore_gym.runs.places import env_id
 from semore_gym.scenarios import SCENARIOS
 
 KEYS = ["methods", "scenarios", "seeds", "settings"]
@@ -54,9 +55,9 @@ class Matrix:
 
     def _trial(self, method: str, scenario: str, seed: int) -> PlannedTrial:
         settings = self.methods[method]
-        module, colon, name = scenario.rpartition(":")
+        name = scenario.rpartition(":")[2]
         label = None if settings["algo"] == method else method
-        config = TrainConfig(env=f"{module}{colon}SemoreCarla-{name}-v0", seed=seed, label=label, **settings)
+        config = TrainConfig(env=env_id(scenario), seed=seed, label=label, **settings)
         return PlannedTrial(f"{method}-{name}-seed{seed}", config)
 
 
@@ -64,8 +65,8 @@ def read_matrix(source: str, budget: str, seeds: int | None = None) -> Matrix:
     """Read a matrix file and spell it out under a budget.
 
     Args:
-        source: Name of a matrix that ships with the package (table1, table2), or a YAML file with `methods`
-            (by label, each with fields of TrainConfig, `algo` being the label if it is not given),
+        source: Name of a matrix that ships with the package (table1, table2, shift), or a YAML file with
+            `methods` (by label, each with fields of TrainConfig, `algo` being the label if it is not given),
             `scenarios`, and maybe `settings` (fields of TrainConfig for every method) and `seeds` (how many).
         budget: Name of a budget: smoke, laptop or paper.
         seeds: How many seeds; None is what the file says, or else the budget.

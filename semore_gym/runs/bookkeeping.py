@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 import gymnasium as gym
+import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import TrainFreq
 
@@ -83,13 +84,14 @@ class Bookkeeper(BaseCallback):
         rows = self._tables["evaluations"]
         return bool(rows) and int(rows[-1]["agent_steps"]) == self.model.num_timesteps
 
-    @property
-    def _wall_seconds(self) -> float:
+    def wall_seconds(self) -> float:
         """That the run has taken so far, without its interruptions and what a kill has undone [s]."""
         return time.monotonic() - self._began
 
     def _init_callback(self) -> None:
         self._episode_rows = EpisodeRows(self.run, self.model.device)
+        if self.model.device.type == "cuda":  # an earlier run of the same process may have taken more
+            torch.cuda.reset_peak_memory_stats(self.model.device)
 
     def evaluate(self) -> None:
         """Evaluate the agent as it is, without touching the training's random states."""
@@ -110,7 +112,7 @@ class Bookkeeper(BaseCallback):
                 f"{name}_high": metric.mean_high,
             }
         # an evaluation counts once it is in evaluations.csv, which is therefore the last to be written
-        self._add_rows("evaluation_episodes", self._episode_rows.of(result, steps, self._wall_seconds))
+        self._add_rows("evaluation_episodes", self._episode_rows.of(result, steps, self.wall_seconds()))
         self._add_rows("evaluations", [row])
         if self._evaluation_env is None:
             self._begin_again()
@@ -127,7 +129,7 @@ class Bookkeeper(BaseCallback):
             evaluate_at=self._evaluate_at,
             checkpoint_at=self._checkpoint_at,
             exact=self.exact and self._at_reset,
-            wall_seconds=self._wall_seconds,
+            wall_seconds=self.wall_seconds(),
         )
         save_checkpoint(self.run, self.model, position)
 

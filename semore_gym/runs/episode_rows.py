@@ -6,11 +6,12 @@ from typing import Any
 
 import torch
 
-from semore_gym.config import TrainConfig
-from semore_gym.envs.options import choose_scenario
+from semore_gym.config import EnvConfig, TrainConfig
 from semore_gym.evaluation import Evaluation
-from semore_gym.registry import import_prefix
+from semore_gym.policies import ALGORITHMS
+from semore_gym.runs.assembly import keywords
 from semore_gym.runs.folder import RunFolder
+from semore_gym.runs.places import place_of
 from semore_gym.runs.provenance import git_revision, versions
 
 
@@ -20,21 +21,22 @@ class EpisodeRows:
     Args:
         run: The run that is evaluated.
         device: Where its networks live.
+        place: Where it drives; None is where it is trained.
     """
 
-    def __init__(self, run: RunFolder, device: torch.device) -> None:
+    def __init__(self, run: RunFolder, device: torch.device, place: EnvConfig | None = None) -> None:
         config: TrainConfig = run.config
-        scenario = scenario_name(config.env)
-        chosen = choose_scenario(scenario, config.scenario_options, config.weather)
+        scenario, weather = place_of(place or config)
+        self._device = device
         self._frame_skip = config.frame_skip
         self._run = {
             "trial": run.path.absolute().name,
             "method": config.algo,
-            "variant": config.label or config.algo_options.get("variant", ""),
+            "variant": variant(config),
             "scenario": scenario,
             "seed": config.seed,
         }
-        self._place = {"weather": chosen.weather, "backend": config.backend or "embedded"}
+        self._place = {"weather": weather, "backend": config.backend or "embedded"}
         self._source = {
             "git_revision": git_revision(),
             "versions": " ".join(f"{name}={value}" for name, value in versions().items()),
@@ -51,9 +53,11 @@ class EpisodeRows:
 
         Returns:
             Rows with the run (trial, method, variant, scenario, seed), the moment (step [agent steps],
-            simulator_ticks, wall_seconds [s]), the episode (episode, episode_seed, weather, backend), the
-            quantities of `semore_gym.evaluation`, end_reason, git_revision, versions and device.
+            simulator_ticks, wall_seconds [s], gpu_memory [MiB, the most so far]), the episode (episode,
+            episode_seed, weather, backend), the quantities of `semore_gym.evaluation`, end_reason,
+            git_revision, versions and device.
         """
+        gpu_memory = peak_gpu_memory(self._device)
         moment = {"step": agent_steps, "simulator_ticks": agent_steps * self._frame_skip}
         return [
             {
@@ -71,12 +75,19 @@ class EpisodeRows:
                 "steps": row.steps,
                 "end_reason": row.end_reason,
                 "wall_seconds": round(wall_seconds, 1),
+                "gpu_memory": gpu_memory,
                 **self._source,
             }
             for row in result.rows
         ]
 
 
-def scenario_name(env: str) -> str:
-    """The scenario of an environment id, "HighWay" of "SemoreCarla-HighWay-v0"."""
-    return import_prefix("env", env).removeprefix("SemoreCarla-").removesuffix("-v0")
+def variant(config: TrainConfig) -> str:
+    """The config's label, or else the variant that its algorithm has; "" if that has none."""
+    own = {**keywords(ALGORITHMS.load(config.algo)), **config.algo_options}
+    return config.label or str(own.get("variant", ""))
+
+
+def peak_gpu_memory(device: torch.device) -> int | None:
+    """The most that torch has held on the GPU so far in this process [MiB]; None elsewhere than on CUDA."""
+    return round(torch.cuda.max_memory_allocated(device) / 2**20) if device.type == "cuda" else None

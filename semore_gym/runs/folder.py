@@ -12,6 +12,7 @@ from typing import Any
 from semore_gym.config import TrainConfig
 from semore_gym.runs.atomic import UNFINISHED, write_text
 
+SHIFTED = "shifted_episodes"  # the table of what the agent does elsewhere than trained
 WEIGHTS = "model.safetensors"  # of a shared agent
 
 
@@ -19,9 +20,10 @@ class RunFolder:
     """A training run on the disk.
 
     It holds config.json, episodes.csv (one row per training episode), evaluations.csv (one row per
-    evaluation), evaluation_episodes.csv (one row per episode of these, see `EpisodeRows`), checkpoints/,
-    replay/ (the frames that the checkpoints share), tensorboard/, videos/ and learning_curve.png. Every file
-    is written under another name and then moved, so none is ever half there.
+    evaluation), evaluation_episodes.csv (one row per episode of these, see `EpisodeRows`),
+    shifted_episodes.csv (of the finished agent elsewhere, see `drive_shifts`), checkpoints/, replay/ (the
+    frames that the checkpoints share), tensorboard/, videos/ and learning_curve.png. Every file is written
+    under another name and then moved, so none is ever half there.
 
     Args:
         path: A folder that `create` has made.
@@ -89,10 +91,11 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether the training has reached its end and left its last evaluation and its video."""
+        """Whether the training has reached its end and left its last evaluation, its shifts and its video."""
         evaluations = self.rows("evaluations")
         last = int(evaluations[-1]["agent_steps"]) if evaluations else 0
-        return last >= self.config.steps and self.video(last).is_file()
+        driven = {row["shift"] for row in self.rows(SHIFTED) if int(row["step"]) == last}
+        return last >= self.config.steps and driven >= set(self.config.shifts) and self.video(last).is_file()
 
     def rows(self, name: str) -> list[dict[str, str]]:
         """Read the rows of a table, for example "episodes"; none where there is no file yet."""
@@ -103,9 +106,10 @@ class RunFolder:
             return list(csv.DictReader(file))
 
     def write_rows(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write a table whole."""
+        """Write a table whole; a row leaves those columns empty that others have and it has not."""
         text = io.StringIO()
-        writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+        columns = dict.fromkeys(name for row in rows for name in row)
+        writer = csv.DictWriter(text, list(columns), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         write_text(self.path / f"{name}.csv", text.getvalue())
