@@ -70,7 +70,8 @@ def _train(argv: Sequence[str], console: Console) -> int:
 
     try:
         arguments = parse_train(argv)
-        from semore_gym.runs.trainer import Trainer  # torch is slow to import: --help does without
+        from semore_gym.runs.logs import WandbError  # torch is slow to import: --help does without
+        from semore_gym.runs.trainer import Trainer
 
         if arguments.resume:
             trainer = Trainer.resume(arguments.resume, console)
@@ -86,7 +87,7 @@ def _train(argv: Sequence[str], console: Console) -> int:
             console.print(f"going on after {trainer.agent_steps:,} agent steps")
         try:
             finished = trainer.train()
-        except SimulatorError as error:
+        except (SimulatorError, WandbError) as error:
             if trainer.agent_steps:
                 return _refuse(f"{error}; go on with: semore train --resume {run.path}", 1)
             if not arguments.resume:
@@ -227,17 +228,18 @@ def _benchmark(argv: Sequence[str], console: Console) -> int:
 
     try:
         given = parse_plain("semore benchmark", BenchmarkArguments, argv)
+        from semore_gym.benchmark.executor import make_executor
         from semore_gym.benchmark.folder import BenchmarkFolder
-        from semore_gym.benchmark.local import LocalExecutor
         from semore_gym.benchmark.matrix import read_matrix
         from semore_gym.benchmark.view import View
 
         folder = BenchmarkFolder(read_matrix(given.matrix, given.budget, given.seeds), given.to)
+        executor = make_executor(given, folder.runs, View(console))
     except (ValueError, ModuleNotFoundError) as error:
         return _refuse(error)
     console.print(f"benchmark folder: {folder.path}")
     with folder:
-        done = LocalExecutor(folder.runs, given.jobs, View(console)).run()
+        done = executor.run()
     failed = [job for job in done if job.state == "failed"]
     for job in failed:
         console.print(f"failed: {job.name}, see {job.output}", markup=False)

@@ -88,6 +88,9 @@ class TrainConfig(EnvConfig):
     label: str | None = None
     """What tells the run from others of its algorithm in tables and reports, for example no-masks; it changes
     nothing of the training."""
+    wandb: str | None = None
+    """Project of Weights & Biases that gets what TensorBoard gets, beside it; it changes nothing of the
+    training."""
     preset: Literal["paper", "light"] = "paper"
     """Size of the networks: paper, or light for a machine without a GPU."""
     seed: int = 0
@@ -106,12 +109,12 @@ class TrainConfig(EnvConfig):
     """Episodes of each evaluation."""
     evaluation_seed: int = 1
     """Seed of the evaluations; every one of them drives the same episodes."""
-    checkpoint_every: int = 1_000
-    """From one checkpoint to the next, at the end of the episode then running [agent steps]."""
-    exploration_noise: float = 0.0
     shifts: list[str] = field(default_factory=list)
     """Where else the finished agent is evaluated, by weather (in the training's scenario) or by scenario, for
     example hard_rain JayWalk; it changes nothing of the training."""
+    checkpoint_every: int = 1_000
+    """From one checkpoint to the next, at the end of the episode then running [agent steps]."""
+    exploration_noise: float = 0.0
     """Standard deviation of the slowly changing noise that training adds to the throttle, in [0, 1]."""
     judge: str | None = None
     """Who judges transitions in semore's selective buffer: rule, vlm or endpoint; None is the algorithm's own
@@ -125,11 +128,11 @@ class TrainConfig(EnvConfig):
         super().__post_init__()
         self._check_at_least("seed", 0)
         self._check_at_least("evaluation_seed", 0)
+        if len(set(self.shifts)) < len(self.shifts):
+            raise ValueError(f"shifts must be different places, got {self.shifts}")
         if not 0.0 <= self.exploration_noise <= 1.0:
             raise ValueError(f"exploration_noise must be from 0 to 1, got {self.exploration_noise}")
         for name in (
-        if len(set(self.shifts)) < len(self.shifts):
-            raise ValueError(f"shifts must be different places, got {self.shifts}")
             "steps",
             "n_envs",
             "threads",
@@ -172,15 +175,15 @@ def _check_type(name: str, value: Any, hint: Any) -> None:
         if value not in get_args(hint):
             raise ValueError(f"{name} must be one of {', '.join(get_args(hint))}, got {value!r}")
         return
-    allowed = (dict,) if get_origin(hint) is dict else get_args(hint) or (hint,)
-    if float in allowed:
-        allowed = (*allowed, int)
     if get_origin(hint) is list:
         if not isinstance(value, list):
             raise ValueError(f"{name} must be of type list, got {value!r}")
         for entry in value:
             _check_type(f"an entry of {name}", entry, get_args(hint)[0])
         return
+    allowed = (dict,) if get_origin(hint) is dict else get_args(hint) or (hint,)
+    if float in allowed:
+        allowed = (*allowed, int)
     if not isinstance(value, allowed) or isinstance(value, bool):
         wanted = " or ".join("None" if option is type(None) else option.__name__ for option in allowed)
         raise ValueError(f"{name} must be of type {wanted}, got {value!r}")

@@ -20,10 +20,11 @@ TITLES = {
     "simoun": "Simoun",
     "semore": "Semore",
     "rad": "RAD",
+    "erpv": "ERPV",
     **{f"m{number}": f"M{number}" for number in range(1, 5)},
 }
 # Settings in which the seeds of one method may differ.
-FREE = ("seed", "env", "label", "device", "threads", "n_envs", "checkpoint_every")
+FREE = ("seed", "env", "label", "wandb", "shifts", "device", "threads", "n_envs", "checkpoint_every")
 
 
 def name_trials(trials: Sequence[Trial]) -> dict[Path, str]:
@@ -40,13 +41,19 @@ def name_trials(trials: Sequence[Trial]) -> dict[Path, str]:
     backends = {trial.facts["backend"] for trial in trials}
     labels: dict[Path, str] = {}
     for trial in sorted(trials, key=_rank):
-        parts = [title(trial.facts["method"], trial.facts["variant"])]
+        parts = [title(trial.facts["method"], named_variant(trial))]
         if several and trial.benchmark is not None:
             parts.append(benchmarks[trial.benchmark])
         if len(backends) > 1:
             parts.append(trial.facts["backend"])
         labels[trial.run.path] = " · ".join(parts)
     return _told_apart(trials, labels)
+
+
+def named_variant(trial: Trial) -> str:
+    """A trial's label, or the variant that its config asks for; an algorithm's own goes without saying."""
+    config = trial.run.config
+    return trial.facts["variant"] if config.label or "variant" in config.algo_options else ""
 
 
 def title(method: str, variant: str = "") -> str:
@@ -66,7 +73,7 @@ def grouped(trials: Sequence[Trial], labels: Mapping[Path, str]) -> dict[tuple[s
 def _rank(trial: Trial) -> tuple[int, str, str]:
     order = list(TITLES)
     method = trial.facts["method"]
-    return (order.index(method) if method in order else len(order)), method, trial.facts["variant"]
+    return (order.index(method) if method in order else len(order)), method, named_variant(trial)
 
 
 def _told_apart(trials: Sequence[Trial], labels: Mapping[Path, str]) -> dict[Path, str]:

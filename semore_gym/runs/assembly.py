@@ -25,6 +25,8 @@ from semore_gym.masks.judges import JUDGES
 from semore_gym.masks.spec import is_asynchronous, uses_models
 from semore_gym.policies import ALGORITHMS, VisualSAC, make_algorithm
 from semore_gym.registry import import_prefix
+from semore_gym.runs.logs import require_wandb
+from semore_gym.runs.places import elsewhere
 from semore_gym.scenarios import SCENARIOS
 
 ENV_OPTIONS = ["reward", "walker_hit_ends", "segmentation", "depth"]
@@ -126,6 +128,28 @@ def build_model(config: TrainConfig, env: VecEnv) -> VisualSAC:
         device=config.device,
         **model_options(config),
     )
+
+
+def check_training(config: TrainConfig) -> None:
+    """Refuse a training that could not do anything, before anything is made for it.
+
+    Raises:
+        ValueError: If the algorithm, one of its options or a shift is unknown, or the training would end
+            before the first update.
+        ModuleNotFoundError: If the config names a W&B project and wandb is not installed.
+    """
+    for shift in config.shifts:
+        elsewhere(config, shift)
+    options = model_options(config)
+    defaults = keywords(ALGORITHMS.load(config.algo))
+    starts = options.get("learning_starts", defaults["learning_starts"])
+    if math.ceil(config.steps / config.n_envs) * config.n_envs <= starts:
+        raise ValueError(
+            f"steps must be more than learning_starts, or nothing is learnt: got {config.steps} and {starts}; "
+            f"algo_options learning_starts={config.steps // 10} begins earlier"
+        )
+    if config.wandb is not None:
+        require_wandb()
 
 
 def model_options(config: TrainConfig) -> dict[str, Any]:

@@ -8,9 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
-from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 from stable_baselines3.common.vec_env import VecEnv
-from torch.utils.tensorboard import SummaryWriter
 
 from semore_gym.backends.base import SimulatorError
 from semore_gym.config import TrainConfig
@@ -22,6 +20,7 @@ from semore_gym.runs.assembly import (
     build_env,
     build_model,
     build_vec_env,
+    check_training,
     close_vec_env,
     load_model,
     on_carla,
@@ -32,8 +31,10 @@ from semore_gym.runs.assembly import (
 from semore_gym.runs.bookkeeping import Bookkeeper, stops_cleanly
 from semore_gym.runs.checkpoint import Position, load_checkpoint
 from semore_gym.runs.folder import RunFolder, refuse_used
+from semore_gym.runs.logs import log_evaluation, training_log
 from semore_gym.runs.mask_log import MaskLog
 from semore_gym.runs.progress import ProgressBar, evaluation_line
+from semore_gym.runs.shifts import drive_shifts
 from semore_gym.wrappers.semantic_mask import COSTLY_EVERY
 
 logger = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class Trainer:
         if path is not None:
             refuse_used(path)  # before the environments and the networks are made
         config = with_backend(config)
+        check_training(config)
         set_threads(config.threads)
         env = build_vec_env(config, config.n_envs)
         try:
@@ -99,6 +101,7 @@ class Trainer:
         """
         run = RunFolder(path)
         config = run.config
+        check_training(config)
         threads = set_threads(config.threads)
         newest = run.newest_checkpoint()
         env = build_vec_env(config, config.n_envs)
@@ -121,7 +124,7 @@ class Trainer:
         return self.model.num_timesteps
 
     def train(self) -> bool:
-        """Train to the end of the budget, evaluate, draw the learning curve and a video.
+        """Train to the end of the budget, evaluate there and elsewhere, draw the learning curve and a video.
 
         Ctrl-C or SIGTERM ends it earlier, with a checkpoint. In CARLA, evaluations drive in the training's
         environments, between its episodes: a second client would disturb the server, a second server would
@@ -132,14 +135,15 @@ class Trainer:
 
         Raises:
             SimulatorError: If the simulator failed too often in a row; there is a checkpoint all the same.
+            WandbError: If the config names a W&B project, and W&B refuses; nothing has been trained then.
         """
         config = self.run.config
         done = self.agent_steps
+        self.model.set_logger(training_log(self.run, done))
         masks = late_masks(config.masks, config.mask_options, config.env)
         evaluation_env = None if on_carla(config) else build_env(config, masks="none")
-        bookkeeper = Bookkeeper(self.run, evaluation_env, self._start, self._say_evaluation)
+        bookkeeper = Bookkeeper(self.run, evaluation_env, self._start, self._tell_evaluation)
         bar = ProgressBar(self.console, config.steps)
-        self.model.set_logger(Logger(None, [TensorBoardLog(self.run.tensorboard, done)]))
         try:
             with stops_cleanly(bookkeeper):
                 self.model.learn(
@@ -175,7 +179,8 @@ class Trainer:
         if not bookkeeper.evaluated:
             bookkeeper.evaluate()
         plot_learning_curve(self.run.rows("evaluations"), self.run.curve)
-        close_vec_env(self._env)  # whose server the video may need
+        close_vec_env(self._env)  # whose server the shifts and the video may need
+        drive_shifts(self.run, self.model, bookkeeper.wall_seconds, self._tell_shift)
         # a mask beside every picture, however seldom the training has one
         config = replace(shown(self.run.config), mask_every=1)
         env = build_env(config, render_mode="rgb_array")
@@ -189,21 +194,12 @@ class Trainer:
             return [MaskLog()]
         return [LateMasks(masks, self.run.config.mask_every or COSTLY_EVERY)]
 
-    def _say_evaluation(self, result: Evaluation, agent_steps: int) -> None:
+    def _tell_evaluation(self, result: Evaluation, agent_steps: int) -> None:
         self.console.print(evaluation_line(result, agent_steps))
+        log_evaluation(self.model.logger, result, agent_steps)
 
-
-class TensorBoardLog(TensorBoardOutputFormat):
-    """TensorBoard's log, from which what came after a checkpoint is taken back when a run goes on.
-
-    Args:
-        folder: Where the event files are.
-        start: Agent steps that the log goes on from.
-    """
-
-    def __init__(self, folder: Path, start: int) -> None:
-        self.writer = SummaryWriter(str(folder), purge_step=start + 1)
-        self._is_closed = False
+    def _tell_shift(self, shift: str, result: Evaluation) -> None:
+        self.console.print(f"{shift}: {evaluation_line(result, self.agent_steps)}")
 
 
 def _warn(start: Position, threads: int) -> None:
