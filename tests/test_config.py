@@ -8,7 +8,11 @@ from semore_gym.config import EnvConfig, TrainConfig
 
 def test_json_gives_the_same_config_back():
     config = TrainConfig(
-        weather="hard_rain", scenario_options={"vehicles": 4}, algo_options={"gamma": 0.98}, threads=2
+        weather="hard_rain",
+        scenario_options={"vehicles": 4},
+        algo_options={"gamma": 0.98},
+        threads=2,
+        shifts=["midnight", "JayWalk"],
     )
     assert TrainConfig.from_json(config.to_json()) == config
 
@@ -39,6 +43,9 @@ def test_unknown_fields_are_refused_and_the_known_ones_listed():
         ({"threads": 0}, "threads must be at least 1"),
         ({"weather": 3}, "weather must be of type str or None, got 3"),
         ({"preset": "big"}, "preset must be one of paper, light, got 'big'"),
+        ({"shifts": "hard_rain"}, "shifts must be of type list, got 'hard_rain'"),
+        ({"shifts": ["JayWalk", 3]}, "an entry of shifts must be of type str, got 3"),
+        ({"shifts": ["JayWalk", "JayWalk"]}, "shifts must be different places"),
         ({"algo_options": [1]}, "algo_options must be of type dict"),
         ({"env_options": {"weather": "midnight"}}, "set the fields of these names"),
     ],

@@ -13,9 +13,10 @@ from semore_gym.benchmark.matrix import Matrix, PlannedTrial
 from semore_gym.benchmark.worker import PROCESS, mark_process, marked_process
 from semore_gym.config import EnvConfig
 from semore_gym.evaluation.tally import episode_seed
-from semore_gym.runs.assembly import build_env, model_options, shown, with_backend
+from semore_gym.runs.assembly import build_env, check_training, shown, with_backend
 from semore_gym.runs.atomic import UNFINISHED, new_folder, write_text
 from semore_gym.runs.folder import RunFolder
+from semore_gym.runs.places import elsewhere
 from semore_gym.runs.provenance import git_revision, versions
 
 
@@ -102,14 +103,15 @@ def check_trials(trials: list[PlannedTrial]) -> None:
     environments: list[dict[str, Any]] = []
     for trial in trials:
         config = trial.config
-        model_options(config)
+        check_training(config)
         evaluated = {episode_seed(config.evaluation_seed, i) for i in range(config.evaluation_episodes)}
         if evaluated & set(range(config.seed, config.seed + config.n_envs)):
             raise ValueError(f"{trial.name} would be evaluated on episodes that it is trained on")
-        environment = {item.name: getattr(config, item.name) for item in fields(EnvConfig)}
-        if environment not in environments:
-            environments.append(environment)
-            build_env(shown(config)).close()
+        for place in (config, *(elsewhere(config, shift) for shift in config.shifts)):
+            environment = {item.name: getattr(place, item.name) for item in fields(EnvConfig)}
+            if environment not in environments:
+                environments.append(environment)
+                build_env(shown(place)).close()
 
 
 def _plain(matrix: Matrix) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Semore's Tables 1 and 2 as the paper prints them, to stand beside ours and never to be mixed with them."""
+"""Tables as their papers print them, to stand beside ours and never to be mixed with them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from importlib import resources
 from typing import NamedTuple
 
 SOURCE = "CARLA, by the paper's authors (arXiv 2512.05172)"
+ERPV_SOURCE = "CARLA, by ERPV's authors"
 
 
 class Printed(NamedTuple):
     """One cell of a printed table."""
 
     mean: float
-    std: float | None  # over 5 seeds; None where the paper prints none
+    std: float | None  # over 5 seeds, ERPV 3; None where the paper prints none
 
 
 Table = Mapping[tuple[str, str, str], Printed]  # by scenario, metric, method
@@ -41,6 +42,24 @@ def table2() -> Table:
         Means; the methods are called as our variants, `m1` to `m4`.
     """
     return _read("paper_table2.csv")
+
+
+def erpv_table16() -> Table:
+    """DeepMDP and ERPV, trained on HighWay and driven there in rain.
+
+    Returns:
+        `episode_reward` and `distance` [m] on "HighWay" and on "HighWay with rain".
+    """
+    return _read("paper_erpv_table16.csv")
+
+
+def erpv_table17() -> Table:
+    """DeepMDP and ERPV, trained on HighWay and driven on JayWalk.
+
+    Returns:
+        `episode_reward` and `distance` [m] on "HighWay" and on "JayWalk".
+    """
+    return _read("paper_erpv_table17.csv")
 
 
 def _read(name: str) -> Table:

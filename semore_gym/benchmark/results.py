@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,26 @@ import numpy as np
 
 from semore_gym.benchmark.statistics import Array
 from semore_gym.evaluation import EpisodeResult, Evaluation
-from semore_gym.runs.folder import RunFolder
+from semore_gym.runs.folder import SHIFTED, RunFolder
 
 # The columns of Table 1.
 METRICS = ("episode_reward", "distance", "crash_intensity", "average_steer", "average_brake")
 # What the rows say of the run that they belong to.
 FACTS = ("method", "variant", "scenario", "seed", "backend", "weather", "device", "versions", "git_revision")
 TABLE = "evaluation_episodes"
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """An evaluation elsewhere than trained."""
+
+    scenario: str
+    weather: str
+    evaluation: Evaluation
+
+    def scores(self) -> Array:
+        """As `Trial.scores`."""
+        return _means(self.evaluation)
 
 
 @dataclass(frozen=True)
@@ -34,7 +49,11 @@ class Trial:
     """`FACTS` by name."""
     evaluations: dict[int, Evaluation]
     """By agent steps, in their order."""
+    shifted: Mapping[str, Shifted]
+    """What the finished agent did elsewhere than trained, by the config's `shifts`."""
     wall_seconds: float
+    gpu_memory: int | None
+    """The most that the training held on the GPU [MiB]; None where there was none, or nobody noted it."""
 
     @property
     def final(self) -> Evaluation:
@@ -113,33 +132,63 @@ def _trial_folders(path: Path, benchmark: Mapping[str, Any]) -> list[Path]:
 
 def _read_or_name(path: Path, benchmark: Path | None, gaps: list[str]) -> Iterator[Trial]:
     try:
-        yield _read_trial(path, benchmark)
+        trial = _read_trial(path, benchmark)
     except (ValueError, csv.Error) as error:
         gaps.append(str(error) if str(path) in str(error) else f"{path}: {error}")
+        return
+    gaps += [
+        f"{path}: no result of {shift}" for shift in trial.run.config.shifts if shift not in trial.shifted
+    ]
+    yield trial
 
 
 def _read_trial(path: Path, benchmark: Path | None) -> Trial:
     if not path.is_dir():
         raise ValueError("not begun")
     run = RunFolder(path)
-    rows = run.rows(TABLE)
+    rows = _whole_rows(run, TABLE)
     if not rows:
         raise ValueError(f"no {TABLE}.csv, so no evaluation yet")
-    if any(None in row.values() for row in rows):
-        raise ValueError(f"{TABLE}.csv is damaged: a row breaks off")
-    try:
-        results = [(int(row["step"]), _episode(row)) for row in rows]
+    with _named_damage(TABLE):
+        evaluations = {
+            int(step): Evaluation(map(_episode, group)) for step, group in groupby(rows, itemgetter("step"))
+        }
         facts = {name: rows[-1][name] for name in FACTS}
         wall_seconds = float(rows[-1]["wall_seconds"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{TABLE}.csv is damaged: {error!r}") from error
-    evaluations = {
-        step: Evaluation(result for _, result in group)
-        for step, group in groupby(results, key=lambda pair: pair[0])
-    }
-    trial = Trial(run, benchmark, facts, evaluations, wall_seconds)
+        memory = [int(row["gpu_memory"]) for row in rows if row.get("gpu_memory")]
+    shifted = _read_shifted(run, max(evaluations))
+    trial = Trial(run, benchmark, facts, evaluations, shifted, wall_seconds, max(memory, default=None))
     _refuse_unfinished(trial)
     return trial
+
+
+def _read_shifted(run: RunFolder, steps: int) -> dict[str, Shifted]:
+    """What the agent did elsewhere after so many steps, where an episode counts."""
+    found = {}
+    rows = _whole_rows(run, SHIFTED)
+    with _named_damage(SHIFTED):
+        rows = [row for row in rows if int(row["step"]) == steps]
+        for shift, group in groupby(rows, itemgetter("shift")):
+            own = list(group)
+            shifted = Shifted(own[0]["scenario"], own[0]["weather"], Evaluation(map(_episode, own)))
+            if shifted.evaluation.counted:
+                found[shift] = shifted
+    return found
+
+
+def _whole_rows(run: RunFolder, table: str) -> list[dict[str, str]]:
+    rows = run.rows(table)
+    if any(None in row.values() for row in rows):
+        raise ValueError(f"{table}.csv is damaged: a row breaks off")
+    return rows
+
+
+@contextmanager
+def _named_damage(table: str) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{table}.csv is damaged: {error!r}") from error
 
 
 def _refuse_unfinished(trial: Trial) -> None:

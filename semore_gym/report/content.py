@@ -8,17 +8,24 @@ from pathlib import Path
 import numpy as np
 
 from semore_gym.benchmark import paper
-from semore_gym.benchmark.labels import grouped, name_trials, title
+from semore_gym.benchmark.labels import grouped, name_trials, named_variant, title
 from semore_gym.benchmark.results import METRICS, Results, Trial
-from semore_gym.benchmark.statistics import Estimate, iqm, probability_of_improvement, verdict
+from semore_gym.benchmark.statistics import iqm, probability_of_improvement, verdict
 from semore_gym.evaluation import Evaluation
-from semore_gym.evaluation.metrics import QUANTITIES
+from semore_gym.report.elsewhere import elsewhere_tables
+from semore_gym.report.numbers import (
+    HEADS,
+    duration,
+    episode_count,
+    estimate_cell,
+    interval,
+    printed_cell,
+    spread,
+)
 from semore_gym.report.tables import GAP, Cell, Table
 from semore_gym.scenarios import SCENARIOS
 
 Groups = Mapping[tuple[str, str], Sequence[Trial]]
-BETTER = {"episode_reward": "↑", "distance": "↑"}  # of the others, less is better
-HEADS = [f"{QUANTITIES[name].title}\u00a0{BETTER.get(name, '↓')}" for name in METRICS]  # no break
 
 
 class Content:
@@ -51,17 +58,25 @@ class Content:
             f"{scenario}: measured here. Mean ± standard deviation over episodes; below, the interquartile "
             "mean over training seeds and its 95% stratified bootstrap interval. Episodes that the simulator "
             "lost are counted and left out",
-            ["method", *HEADS, "seeds"],
+            ["method", *HEADS.values(), "seeds"],
             rows,
         )
 
     def printed(self, scenario: str) -> list[Table]:
         """The paper's numbers for a scenario: Table 1, and Table 2 where there are variants of ours."""
         tables = [_printed(1, paper.table1(), scenario)]
-        variants = {trial.facts["variant"] for trials in self.groups.values() for trial in trials}
+        variants = {named_variant(trial) for trials in self.groups.values() for trial in trials}
         if variants & {method for _, _, method in paper.table2()}:
             tables.append(_printed(2, paper.table2(), scenario))
         return [table for table in tables if table.rows]
+
+    def elsewhere(self) -> list[Table]:
+        """What the finished agents do where they were not trained, and what ERPV prints of that."""
+        tables: list[Table] = []
+        for scenario in self.scenarios:
+            methods = {label: trials for (label, own), trials in self.groups.items() if own == scenario}
+            tables += elsewhere_tables(scenario, methods)
+        return tables
 
     def improvement(self) -> Table | None:
         """How probably one method's run beats another's, by episode reward; None of a single method."""
@@ -82,18 +97,26 @@ class Content:
         )
 
     def cost(self) -> Table:
-        """Wall-clock time by method, evaluations included."""
+        """Wall-clock time by method, evaluations included, and the memory that it takes on a GPU."""
         rows = []
+        on_gpu = any(trial.gpu_memory for group in self.groups.values() for trial in group)
         for label in self.labels:
             trials = [trial for (own, _), group in self.groups.items() if own == label for trial in group]
             seconds = np.array([trial.wall_seconds for trial in trials])
             steps = sum(next(reversed(trial.evaluations)) for trial in trials)
             devices = sorted({trial.facts["device"] for trial in trials})
-            cells = [f"{len(trials)}", _duration(seconds.mean()), _duration(seconds.sum())]
+            cells = [f"{len(trials)}", duration(seconds.mean()), duration(seconds.sum())]
             cells += [f"{steps / max(seconds.sum(), 1e-9):.1f}", ", ".join(devices)]
+            if on_gpu:
+                most = max(trial.gpu_memory or 0 for trial in trials)
+                cells.append(f"{most / 1024:.2f} GiB" if most else "-")
             rows.append((label, [Cell(text) for text in cells]))
         heads = ["method", "runs", "time per run", "time in all", "agent steps per second", "device"]
-        return Table("Wall-clock time of the training runs, their evaluations included", heads, rows)
+        caption = "Wall-clock time of the training runs, their evaluations included"
+        if on_gpu:
+            heads.append("peak GPU memory")
+            caption += "; memory is the most that torch held at once in any run, without a simulator's"
+        return Table(caption, heads, rows)
 
     def _improvement(self, reference: str, other: str, scenarios: Sequence[str]) -> Cell:
         pairs = [(label, scenario) for label in (reference, other) for scenario in scenarios]
@@ -103,7 +126,7 @@ class Content:
         if any(not len(own) for own in scores):
             return GAP
         found = probability_of_improvement(*scores)
-        return Cell(f"{found.value[0]:.2f}", f"{_interval(found, 0, 2)} {verdict(found)}")
+        return Cell(f"{found.value[0]:.2f}", f"{interval(found, 0, 2)} {verdict(found)}")
 
     def _rewards(self, label: str, scenarios: Sequence[str]) -> list[list[float]]:
         """Final episode rewards, (runs, scenarios), of the seeds that are there in all of the scenarios."""
@@ -120,8 +143,8 @@ class Content:
 
 def _untrained(evaluation: Evaluation) -> list[Cell]:
     values = ([getattr(row, name) for row in evaluation.counted] for name in METRICS)
-    cells = [Cell(_spread(name, own), "not trained") for name, own in zip(METRICS, values, strict=True)]
-    return [*cells, Cell("-", _episodes([evaluation]))]
+    cells = [Cell(spread(name, own), "not trained") for name, own in zip(METRICS, values, strict=True)]
+    return [*cells, Cell("-", episode_count([evaluation]))]
 
 
 def _measured(trials: Sequence[Trial]) -> list[Cell]:
@@ -130,57 +153,17 @@ def _measured(trials: Sequence[Trial]) -> list[Cell]:
     cells = []
     for index, name in enumerate(METRICS):
         values = [getattr(row, name) for final in finals for row in final.counted]
-        digits = _digits(name, float(np.mean(values)))
-        middle = f"{_number(found.value[index], digits)} {_interval(found, index, digits)}"
-        cells.append(Cell(_spread(name, values), middle))
-    return [*cells, Cell(f"{len(trials)}", _episodes(finals))]
-
-
-def _spread(metric: str, values: Sequence[float]) -> str:
-    mean = float(np.mean(values))
-    digits = _digits(metric, mean)
-    return f"{_number(mean, digits)} ± {_number(float(np.std(values)), digits)}"
-
-
-def _episodes(evaluations: Sequence[Evaluation]) -> str:
-    counted = sum(len(evaluation.counted) for evaluation in evaluations)
-    lost = sum(len(evaluation.rows) for evaluation in evaluations) - counted
-    return f"{counted} episodes" + (f", {lost} lost" if lost else "")
+        cells.append(estimate_cell(name, values, found, index))
+    return [*cells, Cell(f"{len(trials)}", episode_count(finals))]
 
 
 def _printed(number: int, table: paper.Table, scenario: str) -> Table:
     own = {(metric, method): value for (place, metric, method), value in table.items() if place == scenario}
     metrics = [name for name in METRICS if any(metric == name for metric, _ in own)]
     rows = [
-        (title(method), [_printed_cell(metric, own[metric, method]) for metric in metrics])
+        (title(method), [printed_cell(metric, own[metric, method]) for metric in metrics])
         for method in dict.fromkeys(method for _, method in own)
     ]
-    heads = [HEADS[METRICS.index(name)].replace(" (N·s)", "") for name in metrics]  # the paper tells no unit
+    heads = [HEADS[name].replace(" (N·s)", "") for name in metrics]  # the paper tells no unit
     caption = f"{scenario}: the paper's Table {number}. {paper.SOURCE}; not measured here"
     return Table(caption, ["method", *heads], rows, printed=True)
-
-
-def _printed_cell(metric: str, value: paper.Printed) -> Cell:
-    mean = f"{value.mean:.{_digits(metric, value.mean)}f}"
-    return Cell(mean if value.std is None else f"{mean} ± {value.std:.0f}")
-
-
-def _digits(metric: str, mean: float) -> int:
-    if QUANTITIES[metric].unit == "%":
-        return 2
-    return 0 if abs(mean) >= 10.0 else 1
-
-
-def _interval(found: Estimate, index: int, digits: int) -> str:
-    if not found.has_interval:
-        return "(one seed: no interval)"
-    return f"[{_number(found.low[index], digits)}, {_number(found.high[index], digits)}]"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02} h"
-
-
-def _number(value: float, digits: int) -> str:
-    return f"{round(float(value), digits) + 0.0:.{digits}f}"  # adding zero turns -0.0 into 0.0

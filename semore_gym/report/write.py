@@ -55,12 +55,13 @@ def write_report(paths: Sequence[Path], to: Path, references: bool = False) -> l
     sections = [
         _section(content, scenario, gaps, untrained.get(scenario, {})) for scenario in content.scenarios
     ]
-    improvement, cost = content.improvement(), content.cost()
+    elsewhere, improvement, cost = content.elsewhere(), content.improvement(), content.cost()
     page = template.render(
         title="semore-gym: " + ", ".join(path.resolve().name for path in paths),
         summary=_summary(content, results.trials),
         gaps=gaps,
         sections=sections,
+        elsewhere=elsewhere,
         improvement=improvement,
         rule=RULE,
         cost=cost,
@@ -68,7 +69,7 @@ def write_report(paths: Sequence[Path], to: Path, references: bool = False) -> l
         commands=_commands(results),
     )
     tables = [table for section in sections for table in (section["measured"], *section["printed"])]
-    tables += [table for table in (improvement, cost) if table]
+    tables += elsewhere + [table for table in (improvement, cost) if table]
     return _write(to, page, tables, gaps)
 
 
@@ -199,13 +200,15 @@ def _command(config: TrainConfig) -> str:
     words = ["semore", "train"]
     for item in fields(TrainConfig):
         value, usual = getattr(config, item.name), getattr(TrainConfig(), item.name)
-        if value == usual:
-            continue
-        words.append(f"--{item.name.replace('_', '-')}")
-        words += (
-            [f"{key}={entry}" for key, entry in value.items()] if isinstance(value, dict) else [str(value)]
-        )
+        if value != usual:
+            words += [f"--{item.name.replace('_', '-')}", *_values(value)]
     return shlex.join(words)
+
+
+def _values(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [f"{key}={entry}" for key, entry in value.items()]
+    return value if isinstance(value, list) else [str(value)]
 
 
 def _template() -> Any:

@@ -36,6 +36,14 @@ def test_table_2_is_the_four_variants_of_semore():
     assert all(trial.config.algo_options == {"variant": trial.config.label} for trial in trials)
 
 
+def test_the_shifts_are_those_of_erpv():
+    trials = read_matrix("shift", "smoke", seeds=1).trials()
+    assert [trial.name for trial in trials] == [
+        f"{m}-HighWay-seed0" for m in ("sac", "drq", "deepmdp", "semore")
+    ]
+    assert all(trial.config.shifts == ["hard_rain", "JayWalk"] for trial in trials)
+
+
 def test_the_paper_budget_is_the_papers():
     trials = read_matrix("table1", "paper").trials()
     assert len(trials) == 7 * 3 * 5
@@ -123,7 +131,9 @@ def test_a_bad_matrix_is_refused_plainly(text, message, tmp_path):
 
 
 def test_unknown_matrices_and_budgets_are_named():
-    with pytest.raises(ValueError, match="no matrix 'table9': expected a YAML file or one of table1, table2"):
+    with pytest.raises(
+        ValueError, match="no matrix 'table9': expected a YAML file or one of shift, table1, table2"
+    ):
         read_matrix("table9", "smoke")
     with pytest.raises(ValueError, match="unknown budget 'huge'; known: smoke, laptop, paper"):
         read_matrix("table1", "huge")

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from rich.console import Console
 
 import semore_gym
 from semore_gym.config import TrainConfig
 from semore_gym.envs.driving_env import DrivingEnv
+from semore_gym.evaluation import EpisodeResult, Evaluation
+from semore_gym.runs.episode_rows import EpisodeRows, peak_gpu_memory
 from semore_gym.runs.folder import RunFolder
 from semore_gym.runs.provenance import git_revision, versions
 from semore_gym.runs.trainer import Trainer
@@ -112,11 +115,31 @@ def test_a_run_is_finished_with_its_last_evaluation_and_video(run: RunFolder, tm
 
 
 def test_a_label_or_a_variant_is_told(tmp_path: Path):
-    named = replace(CONFIG, algo="semore", algo_options={"variant": "m1"}, steps=1, evaluation_episodes=1)
-    m1 = train(named, tmp_path / "m1")
-    assert {row["variant"] for row in m1.rows("evaluation_episodes")} == {"m1"}
-    mine = train(replace(named, label="mine"), tmp_path / "mine")
-    assert {row["variant"] for row in mine.rows("evaluation_episodes")} == {"mine"}
+    plain = replace(CONFIG, algo="semore", algo_options={})
+    m1 = replace(plain, algo_options={"variant": "m1"})
+    assert variant_in_rows(plain, tmp_path / "plain") == "m4"  # the constructor's default
+    assert variant_in_rows(m1, tmp_path / "m1") == "m1"
+    assert variant_in_rows(replace(m1, label="mine"), tmp_path / "mine") == "mine"
+
+
+def variant_in_rows(config: TrainConfig, path: Path) -> str:
+    rows = EpisodeRows(RunFolder.create(config, path), torch.device("cpu"))
+    episode = EpisodeResult(0, 1, 1.0, 1, 4, 1.0, 0.0, 0.0, 0.0, "horizon")
+    (row,) = rows.of(Evaluation([episode]), 1, 1.0)
+    return row["variant"]
+
+
+def test_memory_is_told_of_a_gpu_only(run: RunFolder):
+    assert {row["gpu_memory"] for row in run.rows("evaluation_episodes")} == {""}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_the_most_memory_held_on_a_gpu_is_told():
+    device = torch.device("cuda")
+    torch.cuda.reset_peak_memory_stats(device)
+    held = torch.cuda.memory_allocated(device)
+    torch.empty(2**26, dtype=torch.uint8, device=device)  # 64 MiB, which nobody holds any more
+    assert peak_gpu_memory(device) == pytest.approx(held / 2**20 + 64, abs=2)
 
 
 def test_versions_name_python_and_torch():

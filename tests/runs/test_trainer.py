@@ -52,6 +52,8 @@ def flags(config: TrainConfig) -> list[str]:
             words += (
                 [f"--{name}", *(f"{key}={json.dumps(item)}" for key, item in value.items())] if value else []
             )
+        elif isinstance(value, list):
+            words += [f"--{name}", *value] if value else []
         elif value is not None:
             words += [f"--{name}", str(value)]
     return words
