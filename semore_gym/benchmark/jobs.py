@@ -24,7 +24,9 @@ class Job:
     name: str
     run: RunFolder
     state: State = "waiting"
-    attempts: int = 0
+    failures: int = 0
+    losses: int = 0
+    """Of the machine that it was on."""
     slot: int = 0
     """Of those that run at the same time, which one it is."""
     worker: Worker | None = None
@@ -44,13 +46,12 @@ class Job:
         if self.state == "running" and self._first_seen is None:
             self._first_seen = (time.monotonic(), self.steps)
 
-    def begin(self, worker: Worker, slot: int) -> None:
-        """A process trains it now."""
+    def begin(self, worker: Worker | None = None, slot: int = 0) -> None:
+        """It is trained now; worker: by which process, if that is one of this machine's."""
         self.state, self.worker, self.slot, self._first_seen = "running", worker, slot, None
-        self.attempts += 1
 
     def end(self, state: State) -> None:
-        """No process trains it any more."""
+        """It is not trained any more."""
         self.state, self.worker = state, None
         self.look()
         if state == "finished":

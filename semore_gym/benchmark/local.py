@@ -3,65 +3,55 @@
 from __future__ import annotations
 
 import os
-import shutil
-import signal
+import subprocess
+import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Mapping, Sequence
 
 import torch
 
+from semore_gym.benchmark.executor import POLL, Executor
 from semore_gym.benchmark.jobs import Job
 from semore_gym.benchmark.view import View
 from semore_gym.benchmark.worker import Worker
 from semore_gym.runs.folder import RunFolder
 
-ATTEMPTS = 2  # of one trial, before it counts as failed
-POLL = 0.2  # [s]
+FREE_MEMORY = """
+import torch
+print(*(torch.cuda.mem_get_info(index)[0] for index in range(torch.cuda.device_count())))
+"""
 
 
-class LocalExecutor:
-    """Trains runs to their ends; those that are finished are left alone.
+class LocalExecutor(Executor):
+    """Trains runs on this machine.
 
-    Each process gets its share of the CPU's threads and, where there are GPUs, one of these in turn. A run
-    whose process ends too early goes on from its newest checkpoint, once. Processes that an executor has left
-    behind, because it was killed, are watched instead of started a second time.
+    Each process gets its share of the CPU's threads and, where there are GPUs, one of these in turn.
+    Processes that an executor has left behind, because it was killed, are watched instead of started a
+    second time.
 
     Args:
         runs: By name.
-        at_once: How many processes; None is one per GPU, or one per CPU where there is no GPU.
+        at_once: How many processes; None is one per CPU, or where there are GPUs as many as these have room
+            for: one each, or what `gpu_memory` says.
         view: Where it is told.
+        gpu_memory: Memory that one run needs on a GPU [GB]; None gives each GPU one run.
+
+    Raises:
+        ValueError: If `gpu_memory` is more than any GPU has free.
     """
 
-    def __init__(self, runs: Mapping[str, RunFolder], at_once: int | None, view: View) -> None:
+    def __init__(
+        self,
+        runs: Mapping[str, RunFolder],
+        at_once: int | None,
+        view: View,
+        gpu_memory: float | None = None,
+    ) -> None:
+        super().__init__(runs, view)
         self._gpus = visible_gpus()
+        if gpu_memory is not None:
+            self._gpus = packed(self._gpus, free_gpu_memory(), gpu_memory)
         self.at_once = at_once or len(self._gpus) or cpus()
-        self._view = view
-        self.jobs = [Job(name, run) for name, run in runs.items()]
-
-    def run(self) -> list[Job]:
-        """Train.
-
-        Returns:
-            The runs, each finished or failed.
-
-        Raises:
-            KeyboardInterrupt: On Ctrl-C or SIGTERM, after every process has saved a checkpoint.
-        """
-        with self._view, interrupted_by_sigterm():
-            try:
-                self._take_stock()
-                while any(job.state in ("waiting", "running") for job in self.jobs):
-                    self._collect()
-                    self._start()
-                    self._view.update(self.jobs)
-                    time.sleep(POLL)
-            except KeyboardInterrupt:
-                self._stop()
-                raise
-            self._view.update(self.jobs, last=True)
-        return self.jobs
 
     def environment(self, slot: int) -> dict[str, str]:
         """Variables of a process.
@@ -69,8 +59,7 @@ class LocalExecutor:
         Args:
             slot: Of those that run at the same time, which one it is, from 0.
         """
-        threads = str(max(1, cpus() // self.at_once))
-        variables = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
+        variables = thread_variables(max(1, cpus() // self.at_once))
         if self._gpus:
             variables["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
         return variables
@@ -88,24 +77,13 @@ class LocalExecutor:
                 self._finish(job)
             else:
                 job.look()
-        done = sum(job.state == "finished" for job in self.jobs)
-        self._view.say(f"{len(self.jobs)} trials, {done} of them finished before; {self.at_once} at a time")
+        self._say_stock(f"{self.at_once} at a time")
 
     def _collect(self) -> None:
-        """See to those whose processes have ended."""
         for job, worker in self._running():
-            if worker.alive:
-                continue
-            worker.forget()
-            if job.run.finished:
-                self._finish(job)
-                self._view.say(f"{job.name} has finished: {job.result}")
-            elif job.attempts < ATTEMPTS:
-                job.end("waiting")
-                self._view.say(f"{job.name} failed, {worker.ending}, and is tried again: {job.last_words}")
-            else:
-                job.end("failed")
-                self._view.say(f"{job.name} failed again, {worker.ending}: {job.last_words}")
+            if not worker.alive:
+                worker.forget()
+                self._end(job, worker.ending, job.run.finished)
 
     def _start(self) -> None:
         for job in self.jobs:
@@ -117,18 +95,18 @@ class LocalExecutor:
                 job.begin(Worker.start(job.run.path, self.environment(slot)), slot)
                 self._view.say(f"{job.name} goes on" if job.steps else f"{job.name} begins")
 
-    def _finish(self, job: Job) -> None:
-        shutil.rmtree(job.run.replay, ignore_errors=True)  # gigabytes, and no checkpoint will need them again
-        job.end("finished")
-
     def _stop(self) -> None:
-        self._view.say("stopping: every running trial saves a checkpoint; the same command goes on")
         for _, worker in self._running():
             worker.stop()
         for _, worker in self._running():
             while worker.alive:
                 time.sleep(POLL)
             worker.forget()
+
+
+def thread_variables(threads: int) -> dict[str, str]:
+    """Variables that say how many threads a process may compute with."""
+    return dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
 
 
 def cpus() -> int:
@@ -143,15 +121,36 @@ def visible_gpus() -> list[str]:
     return names[:count] if names != [""] else [str(index) for index in range(count)]
 
 
-@contextmanager
-def interrupted_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM do what Ctrl-C does."""
+def free_gpu_memory() -> list[float]:
+    """Free memory of each visible GPU [GB].
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+    Asked in a process of its own, since whoever asks keeps some hundred megabytes of each GPU.
+    """
+    said = subprocess.run([sys.executable, "-c", FREE_MEMORY], capture_output=True, text=True, check=True)
+    return [int(free) / 1e9 for free in said.stdout.split()]
 
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+
+def packed(gpus: Sequence[str], free: Sequence[float], needed: float) -> list[str]:
+    """Which GPU each of the runs is on that fit at the same time.
+
+    Args:
+        gpus: Names.
+        free: Free memory of each [GB].
+        needed: By one run [GB].
+
+    Returns:
+        Names, in turn as long as there is room: the first runs are spread over all GPUs.
+
+    Raises:
+        ValueError: If not even one run fits.
+
+    Example:
+        >>> from semore_gym.benchmark.local import packed
+        >>> packed(["0", "1"], [9.0, 25.0], 8.0)
+        ['0', '1', '1', '1']
+    """
+    room = [int(memory // needed) for memory in free]
+    if not any(room):
+        there = ", ".join(f"{memory:.1f}" for memory in free) or "no GPU"
+        raise ValueError(f"gpu_memory is {needed} GB a trial, but free are {there}")
+    return [gpu for turn in range(max(room)) for gpu, runs in zip(gpus, room, strict=True) if turn < runs]

@@ -1,4 +1,4 @@
-"""One trial's process: `semore train --resume` in a process that outlives us if we are killed."""
+"""One trial's process: `semore train --resume`, which outlives us if we are killed, unless it is leashed."""
 
 from __future__ import annotations
 
@@ -32,21 +32,27 @@ class Worker:
         self.run = run
 
     @classmethod
-    def start(cls, run: Path, environment: Mapping[str, str]) -> Worker:
+    def start(
+        cls, run: Path, environment: Mapping[str, str], cwd: Path | None = None, leashed: bool = False
+    ) -> Worker:
         """Train a run from its newest checkpoint, or from the beginning.
 
         Args:
             run: Its folder.
             environment: Variables that are set for the process, beside ours.
+            cwd: Where the process works; None is where we do.
+            leashed: Whether it ends when we do, even if we are killed.
         """
-        command = [sys.executable, "-m", "semore_gym", "train", "--resume", str(run)]
+        program = ["semore_gym.benchmark.leash"] if leashed else ["semore_gym", "train", "--resume"]
+        command = [sys.executable, "-m", *program, str(run)]
         with (run / OUTPUT).open("a") as output:
             process = psutil.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if leashed else subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **environment},
+                cwd=cwd,
                 start_new_session=True,  # the terminal's Ctrl-C is for the benchmark, which passes it on
             )
         mark_process(run / PROCESS, process)
@@ -77,6 +83,12 @@ class Worker:
         """Ask it for a checkpoint and to end."""
         with suppress(psutil.NoSuchProcess):  # it has just ended
             self.process.terminate()
+
+    def kill(self) -> None:
+        """End it at once, if it has not ended."""
+        with suppress(psutil.NoSuchProcess):
+            self.process.kill()
+        self.process.wait()
 
     def forget(self) -> None:
         """Call after its end."""

@@ -15,7 +15,8 @@ import torch
 import yaml
 from rich.console import Console
 
-from semore_gym.benchmark.local import LocalExecutor, cpus, interrupted_by_sigterm, visible_gpus
+from semore_gym.benchmark.executor import interrupted_by_sigterm
+from semore_gym.benchmark.local import LocalExecutor, cpus, packed, visible_gpus
 from semore_gym.benchmark.view import View
 from semore_gym.benchmark.worker import PROCESS, Worker, marked_process
 from semore_gym.runs.folder import RunFolder
@@ -247,3 +248,17 @@ def test_processes_share_the_cpus_and_take_the_gpus_in_turn(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     assert LocalExecutor({}, None, view).at_once == cpus()
     assert "CUDA_VISIBLE_DEVICES" not in LocalExecutor({}, 3, view).environment(0)
+
+
+def test_as_many_runs_share_a_gpu_as_fit_into_its_free_memory():
+    assert packed(["0", "3"], [8.0, 7.9], 8.0) == ["0"]
+    assert packed(["0", "3"], [24.5, 16.0], 8.0) == ["0", "3", "0", "3", "0"]
+    assert packed(["0"], [1.5], 0.5) == ["0", "0", "0"]
+    with pytest.raises(ValueError, match=r"gpu_memory is 8.0 GB a trial, but free are 7.9, 2.0"):
+        packed(["0", "1"], [7.9, 2.0], 8.0)
+
+
+def test_memory_of_a_gpu_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(ValueError, match="but free are no GPU"):
+        LocalExecutor({}, None, View(Console(quiet=True)), 4.0)
