@@ -83,7 +83,8 @@ def _measured(pairs: Pairs) -> list[Cell]:
         for index, evaluations in enumerate(zip(*((a.final, b.evaluation) for a, b in pairs), strict=True)):
             cells.append(estimate_cell(name, _values(name, evaluations), found, index))
         digits = digits_of(name, found.value[2])
-        cells.append(Cell(rounded(found.value[2], digits), interval(found, 2, digits)))
+        middle = interval(found, 2, digits) if found.has_interval else ""  # the cells beside it say why
+        cells.append(Cell(rounded(found.value[2], digits), middle))
     return [*cells, Cell(f"{len(pairs)}", episode_count([shifted.evaluation for _, shifted in pairs]))]
 
 

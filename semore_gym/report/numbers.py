@@ -25,8 +25,8 @@ def estimate_cell(metric: str, values: Sequence[float], found: Estimate, index: 
 
 
 def printed_cell(metric: str, value: Printed) -> Cell:
-    """A number as its paper prints it."""
-    mean = f"{value.mean:.{digits_of(metric, value.mean)}f}"
+    """A number as its paper prints it: percentages with two decimal places, all others with none."""
+    mean = f"{value.mean:.{2 if QUANTITIES[metric].unit == '%' else 0}f}"
     return Cell(mean if value.std is None else f"{mean} ± {value.std:.0f}")
 
 

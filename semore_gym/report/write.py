@@ -14,11 +14,11 @@ from semore_gym.benchmark.statistics import FEWEST_RUNS
 from semore_gym.config import TrainConfig
 from semore_gym.evaluation import Evaluation
 from semore_gym.report.content import Content
+from semore_gym.report.files import report_files, write_files
 from semore_gym.report.media import data_uri, newest_video, shrink
 from semore_gym.report.plots import Scenario, end_reasons, learning_curves, profiles
 from semore_gym.report.references import drive_references
 from semore_gym.report.tables import Table
-from semore_gym.runs.atomic import write_text
 
 RULE = (
     f"“better” or “worse” is said only where the whole interval lies on one side of 0.5 and both methods "
@@ -39,12 +39,12 @@ def write_report(paths: Sequence[Path], to: Path, references: bool = False) -> l
         The three files.
 
     Raises:
-        ValueError: If `to` is not called *.html, a path is neither a benchmark nor a run, or no run in them
-            is finished; the message then says what each lacks.
+        ValueError: If `to` is not called *.html, a file is in the way that no report has written, a path is
+            neither a benchmark nor a run, or no run in them is finished; the message then says what each
+            lacks.
         ModuleNotFoundError: If the packages of the extra `report` are missing.
     """
-    if to.suffix != ".html":
-        raise ValueError(f"to must be the name of an HTML file, for example report.html, got {to}")
+    files = report_files(to)
     template = _template()
     results = read_results(paths)
     if not results.trials:
@@ -70,20 +70,14 @@ def write_report(paths: Sequence[Path], to: Path, references: bool = False) -> l
     )
     tables = [table for section in sections for table in (section["measured"], *section["printed"])]
     tables += elsewhere + [table for table in (improvement, cost) if table]
-    return _write(to, page, tables, gaps)
+    texts = (page, _markdown(tables, gaps), "\n".join(table.latex() for table in tables))
+    write_files(dict(zip(files, texts, strict=True)))
+    return files
 
 
-def _write(to: Path, page: str, tables: Sequence[Table], gaps: Sequence[str]) -> list[Path]:
-    to.parent.mkdir(parents=True, exist_ok=True)
-    missing = "\n**What is missing**\n\n" + "\n".join(f"* {gap}" for gap in gaps) + "\n" if gaps else ""
-    texts = {
-        to: page,
-        to.with_suffix(".md"): "\n".join(table.markdown() for table in tables) + missing,
-        to.with_suffix(".tex"): "\n".join(table.latex() for table in tables),
-    }
-    for path, text in texts.items():
-        write_text(path, text)
-    return list(texts)
+def _markdown(tables: Sequence[Table], gaps: Sequence[str]) -> str:
+    missing = "\n**What is missing**\n\n" + "\n".join(f"* {gap}" for gap in gaps) if gaps else ""
+    return "\n".join(table.markdown() for table in tables) + missing
 
 
 def _untrained(content: Content) -> dict[str, Mapping[str, Evaluation]]:
@@ -148,8 +142,8 @@ def _summary(content: Content, trials: Sequence[Trial]) -> str:
     backends = sorted({trial.facts["backend"] for trial in trials})
     return (
         f"{len(trials)} finished runs: {', '.join(content.labels)}; {', '.join(content.scenarios)}; "
-        f"{len(seeds)} seeds; simulator: {', '.join(backends)}. The paper's own numbers stand in dashed "
-        "frames: they come from CARLA, its authors' code and budget, and are in none of the statistics here."
+        f"seeds: {len(seeds)}; simulator: {', '.join(backends)}. Papers' own numbers stand in dashed frames: "
+        "they come from CARLA, their authors' code and budget, and are in none of the statistics here."
     )
 
 

@@ -9,7 +9,13 @@ from semore_gym.benchmark.matrix import Matrix
 from semore_gym.benchmark.worker import PROCESS
 from semore_gym.evaluation.tally import episode_seed
 
-SMALL = {"algo": "sac", "image_size": 32, "steps": 10, "preset": "light"}
+SMALL = {
+    "algo": "sac",
+    "image_size": 32,
+    "steps": 10,
+    "preset": "light",
+    "algo_options": {"learning_starts": 5},
+}
 MATRIX = Matrix("mine", "smoke", {"sac": SMALL}, ["HighWay"], 2)
 
 
@@ -96,6 +102,8 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path):
     [
         ({"algo_options": {"gama": 0.9}}, "unknown options of sac: gama"),
         ({"weather": "snow"}, "unknown weather 'snow'"),
+        ({"shifts": ["snow"]}, "unknown shift 'snow'; known: weathers cloudy_noon"),
+        ({"shifts": "JayWalk"}, "shifts must be of type list, got 'JayWalk'"),
         ({"masks": "sam"}, "unknown masks 'sam'"),
         ({"device": "abacus"}, "device 'abacus' cannot be used"),
         ({"judge": "rule"}, "judge and judge_options must not be given for sac"),

@@ -34,6 +34,18 @@ def test_runs_with_other_settings_are_never_averaged(tmp_path):
     assert labels(first, second) == {"a": "SAC · gamma=0.98", "b": "SAC · gamma=default"}
 
 
+def test_runs_that_drive_elsewhere_are_averaged_with_those_that_do_not(tmp_path):
+    first = make_run(tmp_path / "a", {10: [1.0]}, seed=0, shifted={"JayWalk": [1.0]}).path
+    second = make_run(tmp_path / "b", {10: [1.0]}, seed=1).path
+    assert labels(first, second) == {"a": "SAC", "b": "SAC"}
+
+
+def test_an_algorithms_own_variant_goes_without_saying(tmp_path):
+    plain = make_run(tmp_path / "plain", {10: [1.0]}, "semore").path
+    m2 = make_run(tmp_path / "m2", {10: [1.0]}, "semore", algo_options={"variant": "m2"}).path
+    assert labels(plain, m2) == {"plain": "Semore", "m2": "Semore M2"}
+
+
 def test_a_seed_that_comes_twice_is_told_by_its_folder(tmp_path):
     paths = [make_run(tmp_path / name, {10: [1.0]}, seed=3).path for name in ("a", "b")]
     assert labels(*paths) == {"a": "SAC · a", "b": "SAC · b"}

@@ -1,6 +1,6 @@
 import re
 
-from semore_gym.benchmark.paper import table1, table2
+from semore_gym.benchmark.paper import erpv_table16, erpv_table17, table1, table2
 
 # Copied once more from the paper's pages, scenario by scenario, in its order of columns.
 METHODS = ("sac", "curl", "flare", "drq", "deepmdp", "simoun", "semore")
@@ -37,16 +37,37 @@ distance         146 203 238 263
 crash_intensity  3073 1940 1886 1671
 """
 
+ERPV_METHODS = ("deepmdp", "erpv")
+ERPV_TABLES = {
+    erpv_table16: """
+HighWay
+episode_reward 86±43 299±106
+distance 105±50 311±109
+HighWay with rain
+episode_reward 2±3 83±38
+distance 14±5 129±52
+""",
+    erpv_table17: """
+HighWay
+episode_reward 86±43 299±106
+distance 105±50 311±109
+JayWalk
+episode_reward 9±2 37±12
+distance 10±2 38±12
+""",
+}
+
 
 def copied(text, columns):
     found, scenario = {}, ""
-    for line in text.split("\n"):
-        name, *numbers = line.split() or [""]
-        if numbers:
+    for line in filter(None, text.split("\n")):
+        name, *numbers = line.split()
+        if not any(character.isdigit() for character in line):
+            scenario = line
+        else:
             for column, number in zip(columns, numbers, strict=True):
                 mean, std = re.fullmatch(r"([\d.]+)(?:±(\d+))?", number).groups()
                 found[scenario, name, column] = (float(mean), std and float(std))
-        scenario = scenario if numbers else name or scenario
     return found
 
 
@@ -58,6 +79,12 @@ def test_table_1_is_the_papers():
 def test_table_2_is_the_papers():
     assert dict(table2()) == copied(TABLE_2, VARIANTS)
     assert len(table2()) == 24
+
+
+def test_tables_16_and_17_are_erpvs():
+    for read, text in ERPV_TABLES.items():
+        assert dict(read()) == copied(text, ERPV_METHODS)
+        assert len(read()) == 8
 
 
 def test_the_full_method_is_the_same_in_both_tables():

@@ -102,3 +102,47 @@ def test_a_folder_that_is_neither_is_refused(tmp_path):
         read_results([tmp_path])
     with pytest.raises(ValueError, match="got none"):
         read_results([])
+
+
+def test_what_an_agent_did_elsewhere_is_kept_apart(tmp_path):
+    run = make_run(
+        tmp_path / "run", {0: [9.0], 10: [5.0, 8.0]}, shifted={"hard_rain": [1.0, 2.0], "JayWalk": [4.0, 4.0]}
+    )
+    (trial,) = read_results([run.path]).trials
+    assert (trial.scores()[0], trial.facts["scenario"], trial.facts["weather"]) == (
+        6.5,
+        "HighWay",
+        "cloudy_noon",
+    )
+    assert trial.course("episode_reward") == ([0, 10], [9, 6.5])
+    rain, jaywalk = trial.shifted["hard_rain"], trial.shifted["JayWalk"]
+    assert (rain.scenario, rain.weather, rain.scores()[0]) == ("HighWay", "hard_rain", 1.5)
+    assert (jaywalk.scenario, jaywalk.weather, jaywalk.scores()[0]) == ("JayWalk", "cloudy_noon", 4.0)
+
+
+def test_shifts_that_are_missing_lost_or_of_another_agent_are_named(tmp_path):
+    run = make_run(
+        tmp_path / "run", {10: [5.0]}, shifted={"hard_rain": [1.0], "JayWalk": [4.0], "midnight": [3.0]}
+    )
+    rain, jaywalk, midnight = run.rows("shifted_episodes")
+    run.write_rows(
+        "shifted_episodes", [{**rain, "end_reason": "simulator_error"}, {**jaywalk, "step": "9"}, midnight]
+    )
+    results = read_results([run.path])
+    assert list(results.trials[0].shifted) == ["midnight"]
+    assert list(results.gaps) == [f"{run.path}: no result of hard_rain", f"{run.path}: no result of JayWalk"]
+    (run.path / "shifted_episodes.csv").write_text("shift,step\nJayWalk,10\n")
+    assert "shifted_episodes.csv is damaged: KeyError('scenario')" in read_results([run.path]).gaps[0]
+
+
+def test_the_most_memory_of_all_evaluations_counts(tmp_path):
+    run = make_run(tmp_path / "run", {0: [1.0], 10: [5.0]})
+    assert read_results([run.path]).trials[0].gpu_memory is None
+    first, last = run.rows("evaluation_episodes")
+    # a resumed training's own peak may be lower than that of the process before it
+    run.write_rows("evaluation_episodes", [{**first, "gpu_memory": "900"}, {**last, "gpu_memory": "700"}])
+    assert read_results([run.path]).trials[0].gpu_memory == 900
+    for row in (first, last):
+        del row["gpu_memory"]
+    run.write_rows("evaluation_episodes", [first, last])
+    assert read_results([run.path]).trials[0].gpu_memory is None

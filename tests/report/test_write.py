@@ -190,9 +190,29 @@ def test_the_variants_stand_beside_table_2(tmp_path):
     markdown = (tmp_path / "report.md").read_text()
     assert "| M1 | 146 | 3073 |" in markdown
     assert "| Semore M2 |" in markdown
-    mine = make_run(tmp_path / "mine", {10: [5.0]}, "semore", label="mine").path
-    write_report([mine], tmp_path / "report.html")
-    assert "Table 2" not in (tmp_path / "report.md").read_text()
+    for name, label in (("mine", "mine"), ("plain", None)):
+        run = make_run(tmp_path / name, {10: [5.0]}, "semore", label=label).path
+        write_report([run], tmp_path / "report.html")
+        assert "Table 2" not in (tmp_path / "report.md").read_text()
+    assert "| Semore | 5.0 ± 0.0" in (tmp_path / "report.md").read_text()
+
+
+def test_the_command_names_the_shifts(tmp_path):
+    run = make_run(tmp_path / "run", {10: [5.0]}, shifted={"hard_rain": [1.0], "JayWalk": [4.0]}).path
+    page = write_report([run], tmp_path / "report.html")[0].read_text()
+    assert " --shifts hard_rain JayWalk" in page
+
+
+def test_memory_stands_in_the_table_of_costs_where_there_was_a_gpu(tmp_path):
+    runs = [make_run(tmp_path / algo, {10: [5.0]}, algo) for algo in ("sac", "drq")]
+    paths = [run.path for run in runs]
+    assert "memory" not in write_report(paths, tmp_path / "report.html")[1].read_text()
+    (row,) = runs[0].rows("evaluation_episodes")
+    runs[0].write_rows("evaluation_episodes", [{**row, "gpu_memory": "1536", "device": "NVIDIA H200"}])
+    markdown = write_report(paths, tmp_path / "report.html")[1].read_text()
+    cost = markdown[markdown.index("**Wall-clock") :]
+    assert "| NVIDIA H200 | 1.50 GiB |" in cost
+    assert "| cpu | - |" in cost
 
 
 def test_names_cannot_break_the_page(tmp_path):

@@ -38,6 +38,12 @@ def test_options_are_json_where_they_can_be_and_add_up():
     }
 
 
+def test_shifts_are_a_list_of_words_that_adds_up():
+    given = parse_train(["--shifts", "hard_rain", "JayWalk", "--seed", "1", "--shifts", "midnight"])
+    assert given.config().shifts == ["hard_rain", "JayWalk", "midnight"]
+    assert parse_train([]).config().shifts == []
+
+
 @pytest.mark.parametrize(
     "argv",
     [

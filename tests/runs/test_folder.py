@@ -51,6 +51,15 @@ def test_rows_come_back():
     ]
 
 
+def test_columns_that_an_older_version_did_not_write_stay_empty():
+    run = RunFolder.create(TrainConfig())
+    run.write_rows("episodes", [{"agent_steps": 5}, {"agent_steps": 9, "gpu_memory": 3}])
+    assert run.rows("episodes") == [
+        {"agent_steps": "5", "gpu_memory": ""},
+        {"agent_steps": "9", "gpu_memory": "3"},
+    ]
+
+
 def test_a_path_inside_a_run_belongs_to_it(tmp_path):
     run = RunFolder.create(TrainConfig())
     found = RunFolder.containing(run.checkpoint(1) / "model.zip")

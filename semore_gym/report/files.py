@@ -1,0 +1,35 @@
+"""The files of a report, which replace those of an earlier one and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from semore_gym.runs.atomic import write_text
+
+MARK = "written by `semore report`, which may overwrite this file"
+COMMENTS = {".html": "<!-- {} -->", ".md": "<!-- {} -->", ".tex": "% {}"}
+
+
+def report_files(page: Path) -> list[Path]:
+    """The files of the report whose page is called so: its tables' names differ in their suffix.
+
+    Raises:
+        ValueError: If the page is not called *.html, or one of the files is there and no report has written it.
+    """
+    if page.suffix != ".html":
+        raise ValueError(f"to must be the name of an HTML file, for example report.html, got {page}")
+    files = [page.with_suffix(suffix) for suffix in COMMENTS]
+    for file in files:
+        if file.exists() and not (file.is_file() and MARK.encode() in file.read_bytes()):
+            raise ValueError(
+                f"{file} was not written by `semore report`: move it, or choose another name for to"
+            )
+    return files
+
+
+def write_files(texts: Mapping[Path, str]) -> None:
+    """Write the files, each with the mark by which it may be replaced."""
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, f"{text.rstrip()}\n\n{COMMENTS[path.suffix].format(MARK)}\n")
