@@ -15,16 +15,14 @@ def report_files(page: Path) -> list[Path]:
     """The files of the report whose page is called so: its tables' names differ in their suffix.
 
     Raises:
-        ValueError: If the page is not called *.html, or one of the files is there and no report has written it.
+        ValueError: If the page is not called *.html, or a file is in the way that no report has written.
     """
     if page.suffix != ".html":
         raise ValueError(f"to must be the name of an HTML file, for example report.html, got {page}")
     files = [page.with_suffix(suffix) for suffix in COMMENTS]
     for file in files:
         if file.exists() and not (file.is_file() and MARK.encode() in file.read_bytes()):
-            raise ValueError(
-                f"{file} was not written by `semore report`: move it, or choose another name for to"
-            )
+            raise ValueError(f"{file} was not written by `semore report`: choose another --to, or move it")
     return files
 
 
