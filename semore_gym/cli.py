@@ -13,7 +13,6 @@ from rich.logging import RichHandler
 
 import semore_gym
 from semore_gym.backends.base import SimulatorError
-from semore_gym.backends.carla.config import CarlaConfig
 
 HELP = """usage: semore COMMAND [OPTIONS]
 
@@ -70,11 +69,18 @@ def _train(argv: Sequence[str], console: Console) -> int:
 
     try:
         arguments = parse_train(argv)
+        from semore_gym.runs.folder import RunFolder
         from semore_gym.runs.logs import WandbError  # torch is slow to import: --help does without
         from semore_gym.runs.trainer import Trainer
 
         if arguments.resume:
-            trainer = Trainer.resume(arguments.resume, console)
+            run = RunFolder(arguments.resume)
+            if run.finished and arguments.steps == run.config.steps:
+                console.print(f"{run.path} has finished already: {run.config.budget()}")
+                longer = f"semore train --resume {run.path} --steps {2 * run.config.steps}"
+                console.print(f"to train it longer: {longer}")
+                return 0
+            trainer = Trainer.resume(arguments.resume, console, arguments.steps)
         else:
             trainer = Trainer.new(arguments.config(), arguments.run_dir, console)
     except (ValueError, ImportError, FileNotFoundError) as error:  # the last two: extras and weights
@@ -192,33 +198,12 @@ def _carla(argv: Sequence[str], console: Console) -> int:
     from semore_gym.runs.arguments import CarlaArguments, parse_plain
 
     given = parse_plain("semore carla", CarlaArguments, argv)
-    from semore_gym.runs.carla_servers import known_servers, start_server, stop_servers
+    from semore_gym.runs.carla_servers import carry_out
 
-    if given.action == "start":
-        try:
-            config = CarlaConfig(
-                port=2000 if given.port is None else given.port,
-                server=given.server,
-                gpu=given.gpu,
-                quality=given.quality,
-            )
-        except ValueError as error:
-            return _refuse(error)
-        record = start_server(config)
-        console.print(f"CARLA {record.state()}, its output is in {record.log}")
-        console.print(f"use it with: semore train --carla port={record.port}; end it with: semore carla stop")
-    elif given.action == "stop":
-        stopped = stop_servers(given.port)
-        for record in stopped:
-            console.print(f"the server at port {record.port} is stopped")
-        if not stopped:
-            console.print("no server was started here")
-    else:
-        known = known_servers()
-        for record in known:
-            console.print(f"{record.port}: {record.server} {record.state()}", markup=False)
-        if not known:
-            console.print("no server was started here")
+    try:
+        carry_out(given, console)
+    except ValueError as error:
+        return _refuse(error)
     return 0
 
 

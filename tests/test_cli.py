@@ -23,13 +23,11 @@ def _here(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
-    """An agent that has learnt nothing."""
+    """An agent that has learnt next to nothing."""
     path = tmp_path_factory.mktemp("runs") / "run"
+    words = ["--preset", "light", "--steps", "12", "--algo-options", "learning_starts=10", "batch_size=2"]
     evaluation = ["--evaluation-episodes", "1", "--checkpoint-every", "5"]
-    assert (
-        main(["train", *SMALL, "--preset", "light", "--steps", "12", *evaluation, "--run-dir", str(path)])
-        == 0
-    )
+    assert main(["train", *SMALL, *words, *evaluation, "--run-dir", str(path)]) == 0
     return path
 
 
@@ -97,6 +95,7 @@ def test_help_tells_units(capsys):
         (["train", "--weather", "snow"], "unknown weather 'snow'; known: clear_noon"),
         (["train", "--image-size", "7"], "image_size must be an integer from 32 to 512, got 7"),
         (["train", "--steps", "0"], "steps must be at least 1, got 0"),
+        (["train", "--steps", "1000"], "steps must be more than learning_starts, got 1000 and 1000"),
         (["train", "--scenario-options", "cars=3"], "unknown scenario_options"),
         (["train", "--env-options", "colour=red"], "unknown env_options: colour; known: reward"),
         (["train", "--backend", "gazebo"], "unknown backend 'gazebo'; known: carla, embedded"),
@@ -147,6 +146,16 @@ def test_evaluate_takes_a_run_a_checkpoint_or_a_model(run, part, capsys):
     capsys.readouterr()
 
 
+def test_a_finished_run_says_so_and_how_to_train_it_longer(run, capsys):
+    assert main(["train", "--resume", str(run)]) == 0
+    said = capsys.readouterr().out
+    assert f"{run} has finished already: 12 agent steps = 48 simulator ticks" in said
+    assert f"semore train --resume {run} --steps 24" in said
+    assert "going on" not in said
+    assert main(["train", "--resume", str(run), "--steps", "11"]) == 2
+    assert "steps is 12 there and 11 here" in capsys.readouterr().err
+
+
 def test_evaluate_refuses_other_observations_than_the_trained_ones(run, capsys):
     assert main(["evaluate", str(run), "--image-size", "48", "--episodes", "1"]) == 2
     assert "was trained on other observations" in capsys.readouterr().err
@@ -176,7 +185,7 @@ def test_export_writes_the_agent_of_a_run(run, capsys):
 
 def test_export_needs_a_trained_agent(capsys):
     assert main(["export", "scripted"]) == 2
-    assert "no policy 'scripted': expected a run folder or a model.zip" in capsys.readouterr().err
+    assert "no policy 'scripted': expected a run folder, a model.zip or pretrained" in capsys.readouterr().err
 
 
 def test_algorithms_are_listed(capsys):

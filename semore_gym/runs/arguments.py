@@ -27,7 +27,8 @@ class TrainArguments(TrainConfig):
     run_dir: Path | None = None
     """Folder of the new run; None is the first free one of runs/<env>-<algo>-seed<seed>-<n>."""
     resume: Path | None = None
-    """A run folder to go on with, from its newest checkpoint; without a value, the newest run in runs/."""
+    """A run folder to go on with, from its newest checkpoint; without a value, the newest run in runs/. With
+    --steps, the whole training is made longer."""
 
     def config(self) -> TrainConfig:
         """What of this belongs to the run."""
@@ -39,8 +40,8 @@ class PolicyArguments(EnvConfig):
     """Which policy drives where."""
 
     policy: str = "scripted"
-    """A run folder, a model.zip, a shared folder, hf:user/name, or one of scripted, random, do-nothing,
-    full-throttle."""
+    """A run folder, a model.zip, a shared folder, hf:user/name, pretrained (Semore on HighWay, trained on a
+    laptop), or one of scripted, random, do-nothing, full-throttle."""
     algo: str = "semore"
     """Algorithm of a model.zip that lies in no run folder."""
     device: str = "auto"
@@ -52,8 +53,8 @@ class EvaluateArguments(PolicyArguments):
     """Drive episodes without learning and print the metrics."""
 
     policy: tyro.conf.Positional[str] = "scripted"
-    """A run folder, a model.zip, a shared folder, hf:user/name, or one of scripted, random, do-nothing,
-    full-throttle."""
+    """A run folder, a model.zip, a shared folder, hf:user/name, pretrained (Semore on HighWay, trained on a
+    laptop), or one of scripted, random, do-nothing, full-throttle."""
     episodes: int = 20
     """Episodes to drive."""
     seed: int = 1
@@ -180,7 +181,8 @@ def parse_train(argv: Sequence[str]) -> TrainArguments:
     """Read the arguments of `semore train`; with --resume, the rest comes from the run's folder.
 
     Raises:
-        ValueError: If the folder is no run, or an argument says something else than its config.
+        ValueError: If the folder is no run, or an argument says something else than its config; only `steps`
+            may be more.
     """
     args = _named_resume(list(argv))
     if "--resume" not in args:
@@ -192,6 +194,7 @@ def parse_train(argv: Sequence[str]) -> TrainArguments:
         f"{item.name} is {getattr(stored, item.name)!r} there and {getattr(given, item.name)!r} here"
         for item in fields(TrainArguments)
         if getattr(stored, item.name) != getattr(given, item.name)
+        and not (item.name == "steps" and given.steps > stored.steps)
     ]
     if conflicts:
         raise ValueError(f"{path} is resumed with its own config, but {'; '.join(conflicts)}")

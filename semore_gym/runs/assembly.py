@@ -145,7 +145,7 @@ def check_training(config: TrainConfig) -> None:
     starts = options.get("learning_starts", defaults["learning_starts"])
     if math.ceil(config.steps / config.n_envs) * config.n_envs <= starts:
         raise ValueError(
-            f"steps must be more than learning_starts, or nothing is learnt: got {config.steps} and {starts}; "
+            f"steps must be more than learning_starts, got {config.steps} and {starts}: nothing is learnt; "
             f"algo_options learning_starts={config.steps // 10} begins earlier"
         )
     if config.wandb is not None:

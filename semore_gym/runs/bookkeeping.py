@@ -90,6 +90,8 @@ class Bookkeeper(BaseCallback):
 
     def _init_callback(self) -> None:
         self._episode_rows = EpisodeRows(self.run, self.model.device)
+        if self.evaluated:  # at the end of a training that is longer now, after its last checkpoint
+            self._evaluate_at = self._next(self.config.evaluate_every)
         if self.model.device.type == "cuda":  # an earlier run of the same process may have taken more
             torch.cuda.reset_peak_memory_stats(self.model.device)
 
@@ -116,13 +118,16 @@ class Bookkeeper(BaseCallback):
         self._add_rows("evaluations", [row])
         if self._evaluation_env is None:
             self._begin_again()
-        self._evaluate_at = (steps // self.config.evaluate_every + 1) * self.config.evaluate_every
+        self._evaluate_at = self._next(self.config.evaluate_every)
         self._on_evaluation(result, steps)
+
+    def _next(self, every: int) -> int:
+        """When something that is done now is due again [agent steps]."""
+        return (self.model.num_timesteps // every + 1) * every
 
     def save(self) -> None:
         """Write a checkpoint of the training as it is."""
-        steps = self.model.num_timesteps
-        self._checkpoint_at = (steps // self.config.checkpoint_every + 1) * self.config.checkpoint_every
+        self._checkpoint_at = self._next(self.config.checkpoint_every)
         position = Position.of(
             self.model,
             episodes=tuple(self._episodes),

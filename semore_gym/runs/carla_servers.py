@@ -8,10 +8,35 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import psutil
+from rich.console import Console
 
 from semore_gym.backends.base import SimulatorError
 from semore_gym.backends.carla.config import CarlaConfig
 from semore_gym.backends.carla.server import CarlaServer, answers, end_guard
+from semore_gym.runs.arguments import CarlaArguments
+
+
+def carry_out(given: CarlaArguments, console: Console) -> None:
+    """Do what `semore carla` is told.
+
+    Raises:
+        ValueError: If an argument is wrong.
+        SimulatorError: As `start_server` and `stop_servers` do.
+    """
+    if given.action == "start":
+        port = 2000 if given.port is None else given.port
+        record = start_server(
+            CarlaConfig(port=port, server=given.server, gpu=given.gpu, quality=given.quality)
+        )
+        console.print(f"CARLA {record.state()}, its output is in {record.log}")
+        console.print(f"use it with: semore train --carla port={record.port}; end it with: semore carla stop")
+        return
+    if given.action == "stop":
+        said = [f"the server at port {record.port} is stopped" for record in stop_servers(given.port)]
+    else:
+        said = [f"{record.port}: {record.server} {record.state()}" for record in known_servers()]
+    for line in said or ["no server was started here"]:
+        console.print(line, markup=False)
 
 
 @dataclass(frozen=True)

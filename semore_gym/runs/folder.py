@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from semore_gym.runs.atomic import UNFINISHED, write_text
 
 SHIFTED = "shifted_episodes"  # the table of what the agent does elsewhere than trained
 WEIGHTS = "model.safetensors"  # of a shared agent
+PRETRAINED = Path(__file__).parents[1] / "pretrained"  # the shared agent that ships with the package
 
 
 class RunFolder:
@@ -63,6 +65,20 @@ class RunFolder:
             (path / name).mkdir()
         write_text(path / "config.json", config.to_json())
         return cls(path)
+
+    def extend(self, steps: int) -> None:
+        """Make the training longer.
+
+        Args:
+            steps: Its new length [agent steps].
+
+        Raises:
+            ValueError: If that is less than before.
+        """
+        if steps < self.config.steps:
+            raise ValueError(f"steps must be at least the {self.config.steps} of {self.path}, got {steps}")
+        self.config = replace(self.config, steps=steps)
+        write_text(self.path / "config.json", self.config.to_json())
 
     @classmethod
     def containing(cls, path: Path) -> RunFolder | None:
@@ -126,7 +142,11 @@ def refuse_used(path: Path) -> None:
 
 
 def shared_folder(policy: str) -> Path | None:
-    """The folder of a shared agent, downloaded where it is `hf:user/name`; None if `policy` names none.
+    """The folder of a shared agent; None if `policy` names none.
+
+    Args:
+        policy: The folder's path, `pretrained` for the agent that ships with the package, or `hf:user/name`,
+            which is downloaded.
 
     Raises:
         ValueError: If it cannot be downloaded.
@@ -135,7 +155,8 @@ def shared_folder(policy: str) -> Path | None:
         from semore_gym.hub.remote import download
 
         return download(policy.removeprefix("hf:"))
-    return Path(policy) if (Path(policy) / WEIGHTS).is_file() else None
+    folder = PRETRAINED if policy == "pretrained" else Path(policy)
+    return folder if (folder / WEIGHTS).is_file() else None
 
 
 def newest_run(root: Path = Path("runs")) -> Path:

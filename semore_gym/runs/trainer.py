@@ -85,7 +85,7 @@ class Trainer:
             raise
 
     @classmethod
-    def resume(cls, path: Path, console: Console | None = None) -> Trainer:
+    def resume(cls, path: Path, console: Console | None = None, steps: int | None = None) -> Trainer:
         """Set up a run as it was at its newest checkpoint, or at its beginning where it has none.
 
         With one environment, on the CPU, the same machine and as many threads, what follows is bit for bit
@@ -95,11 +95,16 @@ class Trainer:
         Args:
             path: The run's folder.
             console: Where progress is shown; None is the terminal.
+            steps: New length of the whole training, which its config keeps [agent steps]; None leaves it.
 
         Raises:
-            ValueError: If the folder holds no run.
+            ValueError: If the folder holds no run, or `steps` is less than its length.
         """
         run = RunFolder(path)
+        if steps is not None and steps != run.config.steps:
+            before = run.config.steps
+            run.extend(steps)
+            logger.info("%s trains %d agent steps now, %d before", path, steps, before)
         config = run.config
         check_training(config)
         threads = set_threads(config.threads)

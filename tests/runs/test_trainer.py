@@ -212,6 +212,30 @@ def test_resuming_a_finished_run_changes_nothing(finished: RunFolder, tmp_path: 
     assert_same_numbers(numbers(trainer.run), numbers(finished))
 
 
+def test_a_finished_run_can_be_made_longer(finished: RunFolder, tmp_path: Path, caplog: Any):
+    copy = Path(shutil.copytree(finished.path, tmp_path / "copy"))
+    curve = finished.curve.read_bytes()
+    with pytest.raises(ValueError, match=f"steps must be at least the 150 of {copy}, got 149"):
+        Trainer.resume(copy, steps=149)
+    with (
+        caplog.at_level(logging.INFO, "semore_gym"),
+        Trainer.resume(copy, Console(quiet=True), steps=200) as trainer,
+    ):
+        assert "trains 200 agent steps now, 150 before" in caplog.text
+        assert not RunFolder(copy).finished
+        assert trainer.train()
+    run = RunFolder(copy)
+    assert run.config == replace(finished.config, steps=200)
+    assert run.finished
+    assert run.video(200).is_file()
+    assert run.curve.read_bytes() != curve
+    evaluated = [int(row["agent_steps"]) for row in run.rows("evaluations")]
+    assert evaluated == sorted(set(evaluated))
+    assert run.rows("evaluations")[: len(evaluated) - 2] == finished.rows("evaluations")[: len(evaluated) - 2]
+    assert evaluated[-1] == 200
+    assert 150 in evaluated
+
+
 def test_another_number_of_threads_is_warned_of(finished: RunFolder, tmp_path: Path, caplog: Any):
     copy = Path(shutil.copytree(finished.path, tmp_path / "copy"))
     (copy / "config.json").write_text(TrainConfig(**{**vars(TINY), "threads": 2}).to_json())
