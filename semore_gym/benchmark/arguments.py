@@ -16,7 +16,7 @@ class BenchmarkArguments:
     """Train methods x scenarios x seeds; the same command goes on where it was stopped, however it was."""
 
     matrix: tyro.conf.Positional[str]
-    """What is run: table1, table2 or a YAML file."""
+    """What is run: table1, table2, shift or a YAML file."""
     budget: str = "smoke"
     """How long and how large: smoke (does everything run?), laptop (64 px, 20,000 agent steps) or paper."""
     seeds: int | None = None
