@@ -44,20 +44,15 @@ def elsewhere_tables(trained: str, methods: Mapping[str, Sequence[Trial]]) -> It
     found = [shifted for trials in methods.values() for trial in trials for shifted in trial.shifted.values()]
     for scenario, weather in dict.fromkeys((shifted.scenario, shifted.weather) for shifted in found):
         pairs = {label: _driven(trials, scenario, weather) for label, trials in methods.items()}
-        rows = [
-            (label, _measured(own) if own else [GAP] * (3 * len(SHOWN) + 1)) for label, own in pairs.items()
-        ]
-        there = f"in {weather}" if scenario == trained else f"on {scenario}"
-        heads = [
-            head
-            for name in SHOWN
-            for head in (f"{HEADS[name]} on {trained}", f"{HEADS[name]} {there}", f"change of {LABELS[name]}")
-        ]
-        yield Table(
-            f"Trained on {trained}, driven on {scenario} in {weather}: measured here. {NUMBERS}",
-            ["method", *heads, "seeds"],
-            rows,
-        )
+        gap = [GAP] * (3 * len(SHOWN) + 1)
+        rows = [(label, _measured(own) if own else gap) for label, own in pairs.items()]
+        there = f"in\u00a0{weather}" if scenario == trained else f"on\u00a0{scenario}"
+        heads = ["method"]
+        for name in SHOWN:
+            own = HEADS[name]
+            heads += [f"{own} on\u00a0{trained}", f"{own} {there}", f"change of {LABELS[name]}"]
+        caption = f"Trained on {trained}, driven on {scenario} in {weather}: measured here. {NUMBERS}"
+        yield Table(caption, [*heads, "seeds"], rows)
         if number := PRINTED.get((trained, scenario, weather)):
             yield _printed(number, trained)
 
