@@ -8,6 +8,7 @@ from typing import Any
 
 from stable_baselines3.common.type_aliases import GymEnv
 
+from semore_gym.downloads import asking_hub
 from semore_gym.hub.folder import CONFIG, load_from_folder, require_hub, save_to_folder
 from semore_gym.policies import VisualSAC
 from semore_gym.runs.folder import WEIGHTS
@@ -30,7 +31,7 @@ def push_to_hub(
 
     Raises:
         ValueError: If the hub refuses, or as `save_to_folder` does.
-        ModuleNotFoundError: If safetensors or huggingface_hub is missing.
+        ModuleNotFoundError: If huggingface_hub is missing.
     """
     require_hub()
     from huggingface_hub import HfApi
@@ -65,7 +66,7 @@ def load_from_hub(
 
     Raises:
         ValueError: If there is no such agent, or as `load_from_folder` does.
-        ModuleNotFoundError: If safetensors or huggingface_hub is missing.
+        ModuleNotFoundError: If huggingface_hub is missing.
     """
     return load_from_folder(download(repo_id, revision, token), env, device)
 
@@ -77,9 +78,15 @@ def download(repo_id: str, revision: str | None = None, token: str | None = None
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        folder = Path(hf_hub_download(repo_id, CONFIG, revision=revision, token=token)).parent
-        # the folder's name is the commit: the tensors are those that belong to this config
-        hf_hub_download(repo_id, WEIGHTS, revision=folder.name, token=token)
-    except (HfHubHTTPError, LocalEntryNotFoundError) as error:
+        with asking_hub(repo_id):
+            folder = Path(hf_hub_download(repo_id, CONFIG, revision=revision, token=token)).parent
+            # the folder's name is the commit: the tensors are those that belong to this config
+            hf_hub_download(repo_id, WEIGHTS, revision=folder.name, token=token)
+    except LocalEntryNotFoundError as error:
+        raise ValueError(
+            f"{repo_id} cannot be downloaded: the hub does not answer, and its cache here has no such files "
+            f"(where there is a network, `hf download {repo_id}` fetches them)"
+        ) from error
+    except HfHubHTTPError as error:
         raise ValueError(f"{repo_id} cannot be downloaded: {error}") from error
     return folder

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from semore_gym.downloads import asking_hub
+
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -47,15 +49,17 @@ class Pretrained:
         Raises:
             FileNotFoundError: If the files are not there; the message says how to get them.
         """
+        settings |= {"revision": self.revision, "local_files_only": self.local_files_only}
         try:
-            return find(
-                self.model, revision=self.revision, local_files_only=self.local_files_only, **settings
-            )
+            if Path(self.model).is_dir():
+                return find(self.model, **settings)
+            with asking_hub(self.model):
+                return find(self.model, **settings)
         except OSError as error:
             raise FileNotFoundError(
-                f"cannot load {self.model!r}: its first use downloads it ({self.size}), unless "
-                f"local_files_only is set; `hf download {self.model}` does so ahead of time, and a folder "
-                f"that holds its files does too; {error}"
+                f"cannot load {self.model!r} ({self.size}): {str(error).splitlines()[0]} Where there is a "
+                f"network, `hf download {self.model}` fetches it; HF_HUB_OFFLINE=1 then asks nobody, and a "
+                "folder that holds its files may stand for its name."
             ) from error
 
     def version(self) -> str:
