@@ -250,7 +250,7 @@ def test_mistakes_in_sharing_are_told_plainly(arguments, message, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["table9"], "no matrix 'table9': expected a YAML file or one of table1, table2"),
+        (["table9"], "no matrix 'table9': expected a YAML file or one of shift, table1, table2"),
         (["table1", "--budget", "huge"], "unknown budget 'huge'; known: smoke, laptop, paper"),
         (["table1", "--seeds", "0"], "seeds must be at least 1, got 0"),
         (["table1", "--jobs", "0"], "jobs must be at least 1, got 0"),
