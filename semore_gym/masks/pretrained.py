@@ -51,7 +51,7 @@ class Pretrained:
         """
         settings |= {"revision": self.revision, "local_files_only": self.local_files_only}
         try:
-            if Path(self.model).is_dir():
+            if self.local_files_only or Path(self.model).is_dir():
                 return find(self.model, **settings)
             with asking_hub(self.model):
                 return find(self.model, **settings)

@@ -82,7 +82,7 @@ def test_a_server_that_has_ended_is_told(semore, program):
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["start", "--server", "/nowhere/CarlaUE4.sh"], 1, "server must be an executable or 'docker'"),
+        (["start", "--server", "/nowhere/CarlaUE4.sh"], 1, "there is no '/nowhere/CarlaUE4.sh'"),
         (["start", "--port", "0"], 2, "port must be from 1 to 65534, got 0"),
         (["stop", "--port", "7"], 1, "no server was started at port 7"),
         (["restart"], 2, "invalid choice 'restart'"),

@@ -11,7 +11,7 @@ from typing import Any
 from semore_gym.backends.base import IMAGE_KINDS, CameraConfig, Control, Image, SimulatorError, Tick
 from semore_gym.backends.carla.client import ClientProcess, SetupError
 from semore_gym.backends.carla.config import DT, CarlaConfig
-from semore_gym.backends.carla.server import CarlaServer
+from semore_gym.backends.carla.server import CarlaServer, answers
 from semore_gym.scenarios.base import Episode
 
 logger = logging.getLogger(__name__)
@@ -61,8 +61,9 @@ class CarlaBackend:
 
         Raises:
             SimulatorError: After `CarlaConfig.attempts` failures in a row, or at once where trying again is
-                of no use (another version, a map without the scenario's road).
+                of no use (no server, another version, a map without the scenario's road).
         """
+        self._check_server()
         while self._failures < self._config.attempts:
             try:
                 return self._place(episode)
@@ -111,6 +112,15 @@ class CarlaBackend:
             self._client = None
         if self._server is not None:
             self._server.stop()
+
+    def _check_server(self) -> None:
+        """Find out at once that nobody is there; whoever has served may come back."""
+        host, port = self._config.host, self._config.port
+        if self._server is None and not self._served and not answers(port, host):
+            raise SetupError(
+                f"no CARLA server answers at {host}:{port}: `semore carla start` starts one, "
+                f"`semore doctor --carla {host}:{port}` asks it"
+            )
 
     def _place(self, episode: Episode) -> Tick:
         if self._server is not None:

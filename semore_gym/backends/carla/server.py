@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 import shutil
 import socket
@@ -24,6 +23,7 @@ IMAGE = "carlasim/carla:0.9.16"
 PORTS = 3  # that a server takes, in a row
 POOL = range(10_000, 32_000, PORTS)  # where free ones are looked for
 END_TIMEOUT = 30.0  # for the guard to end everything [s]
+SHOWN_LINES = 5  # of the output of a server that does not start
 GIB = 2**30
 
 
@@ -41,6 +41,7 @@ class CarlaServer:
         self._attached = attached
         self.port = port
         self._guard: subprocess.Popen[bytes] | None = None
+        self._log_began = 0  # where in the log its output begins [bytes]
 
     @property
     def pid(self) -> int | None:
@@ -68,6 +69,7 @@ class CarlaServer:
         command, cleanup = self._command(port)
         words = [sys.executable, "-m", "semore_gym.backends.carla.guard", str(int(self._attached))]
         with Path(self._config.log).open("ab") as log:
+            self._log_began = log.tell()
             self._guard = subprocess.Popen(
                 [*words, *cleanup, "--", *command],
                 stdin=subprocess.PIPE if self._attached else subprocess.DEVNULL,
@@ -108,15 +110,24 @@ class CarlaServer:
             if not self.is_alive():
                 assert self._guard is not None
                 code = self._guard.returncode
-                raise SimulatorError(
-                    f"the CARLA server ended at its start (exit {code}): see {self._config.log}"
-                )
+                raise SimulatorError(f"the CARLA server ended at its start (exit {code}): {self._output()}")
             if answers(port):
                 return
             time.sleep(0.1)
         self.stop()
         raise SimulatorError(
-            f"the CARLA server did not answer within {self._config.start_timeout:g} s: see {self._config.log}"
+            f"the CARLA server did not answer within {self._config.start_timeout:g} s: {self._output()}"
+        )
+
+    def _output(self) -> str:
+        """Where its output is, and how that ends."""
+        with Path(self._config.log).open("rb") as log:
+            log.seek(self._log_began)
+            lines = log.read().decode(errors="replace").splitlines()
+        return (
+            f"see {self._config.log}"
+            + (", which ends:" if lines else "")
+            + "".join(f"\n  {line}" for line in lines[-SHOWN_LINES:])
         )
 
     def _command(self, port: int) -> tuple[list[str], list[str]]:
@@ -129,9 +140,7 @@ class CarlaServer:
         ]
         if self._config.server == "docker":
             return self._docker_command(port, options)
-        program = shutil.which(os.path.expanduser(self._config.server or ""))
-        if program is None:
-            raise SetupError(f"server must be an executable or 'docker', got {self._config.server!r}")
+        program = _program(self._config.server or "")
         graphics = [] if self._config.gpu is None else [f"-graphicsadapter={self._config.gpu}"]
         return [program, *options, *graphics], []
 
@@ -147,6 +156,19 @@ class CarlaServer:
         variables = ["NVIDIA_DRIVER_CAPABILITIES=all", "SDL_VIDEODRIVER=offscreen", "VK_ICD_FILENAMES"]
         environment = [word for variable in variables for word in ("-e", variable)]
         return [*run, *environment, IMAGE, "bash", "CarlaUE4.sh", *options], [docker, "rm", "-f", name]
+
+
+def _program(server: str) -> str:
+    """The path of a program, which may be in PATH."""
+    path = Path(server).expanduser()
+    found = shutil.which(path) or shutil.which(path.absolute())
+    if found is not None:
+        return found
+    if path.is_file():
+        wrong = f"{path} is not executable: chmod +x {path}"
+    else:
+        wrong = f"{path} is a folder" if path.is_dir() else f"there is no {server!r}"
+    raise SetupError(f"server must be the path of CarlaUE4.sh or 'docker'; {wrong}")
 
 
 def end_guard(guard: psutil.Process) -> None:

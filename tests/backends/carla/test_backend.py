@@ -143,12 +143,13 @@ def test_another_version_is_refused_at_once(start_carla, backend_on):
     assert time.monotonic() - start < 10.0
 
 
-def test_nobody_there_is_said_after_the_attempts(backend_on):
+def test_nobody_there_is_said_once_and_what_to_do(backend_on, caplog):
     backend = backend_on(1, attempts=2)
-    with pytest.raises(
-        SimulatorError, match=r"127\.0\.0\.1:1 failed 2 times in a row, last: .*no CARLA server"
-    ):
+    with pytest.raises(SimulatorError, match=r"no CARLA server answers at 127\.0\.0\.1:1") as error:
         backend.reset(episode())
+    assert "`semore carla start`" in str(error.value)
+    assert "`semore doctor --carla 127.0.0.1:1`" in str(error.value)
+    assert not caplog.records
 
 
 def test_a_second_driver_on_a_server_is_refused_and_harms_nobody(carla_address, backend_on):

@@ -89,6 +89,17 @@ def test_a_program_that_ends_at_once_is_said_with_its_log(config, tmp_path):
     assert Path(config.log).read_text() == "no vulkan\n"
 
 
+def test_the_end_of_its_own_output_is_shown(config, tmp_path):
+    Path(config.log).write_text("of an earlier server\n")
+    script = "echo 0; for i in 1 2 3 4; do echo $i; done; echo Cannot connect to the Docker daemon; exit 125"
+    with pytest.raises(SimulatorError) as error:
+        CarlaServer(replace(config, server=str(program(tmp_path, script)))).start()
+    shown = "".join(f"\n  {line}" for line in (*"1234", "Cannot connect to the Docker daemon"))
+    assert str(error.value) == (
+        f"the CARLA server ended at its start (exit 125): see {config.log}, which ends:{shown}"
+    )
+
+
 def test_a_program_that_never_answers_is_ended(config, tmp_path):
     silent = replace(config, server=str(program(tmp_path, "sleep 77.7")), start_timeout=1.0)
     with pytest.raises(SimulatorError, match="did not answer within 1 s"):
@@ -104,10 +115,26 @@ def test_a_slow_start_is_waited_for(config, tmp_path):
     server.stop()
 
 
-@pytest.mark.parametrize("server", ["/nowhere/CarlaUE4.sh", ""])
-def test_no_such_program(server, config):
-    with pytest.raises(SimulatorError, match="server must be an executable or 'docker', got"):
+@pytest.mark.parametrize(
+    ("server", "said"),
+    [
+        ("/nowhere/CarlaUE4.sh", "there is no '/nowhere/CarlaUE4.sh'"),
+        ("", r"\. is a folder"),
+        ("plain.sh", r"plain\.sh is not executable: chmod \+x plain\.sh"),
+    ],
+)
+def test_no_such_program(server, said, config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("plain.sh").write_text("#!/bin/sh\n")
+    with pytest.raises(SimulatorError, match=f"server must be the path of CarlaUE4.sh or 'docker'; {said}"):
         CarlaServer(replace(config, server=server)).start()
+
+
+def test_a_program_in_this_folder_needs_no_slash(config, tmp_path, monkeypatch):
+    name = program(tmp_path, "exit 3").name
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SimulatorError, match=r"ended at its start \(exit 3\)"):
+        CarlaServer(replace(config, server=name)).start()
 
 
 def test_docker_without_docker(config, monkeypatch):
