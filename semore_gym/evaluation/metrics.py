@@ -22,6 +22,7 @@ class Metric(NamedTuple):
     high: float
     mean_low: float  # of the mean's 95% bootstrap interval
     mean_high: float
+    count: int  # of values; one value has neither spread nor interval
 
 
 class Quantity(NamedTuple):
@@ -77,7 +78,7 @@ def summarise(values: Sequence[float]) -> Metric:
     low, high = _interval(interquartile_mean(sample[drawn]))
     mean_low, mean_high = _interval(sample[drawn].mean(axis=-1))
     iqm = float(interquartile_mean(sample))
-    return Metric(float(sample.mean()), float(sample.std()), iqm, low, high, mean_low, mean_high)
+    return Metric(float(sample.mean()), float(sample.std()), iqm, low, high, mean_low, mean_high, len(sample))
 
 
 def _interval(statistics: npt.NDArray[np.float64]) -> tuple[float, float]:

@@ -44,7 +44,12 @@ class Evaluation:
         self.rows = tuple(rows)
 
     def __repr__(self) -> str:
-        return f"<Evaluation of {len(self.rows)} episodes>"
+        return f"<Evaluation of {self.episode_count}>"
+
+    @property
+    def episode_count(self) -> str:
+        """How many episodes there are, in words."""
+        return "1 episode" if len(self.rows) == 1 else f"{len(self.rows)} episodes"
 
     @property
     def counted(self) -> tuple[EpisodeResult, ...]:
@@ -72,15 +77,18 @@ class Evaluation:
 
     def summary(self) -> str:
         """The metrics as a text table, for people."""
-        lines = [f"{'':<24}{'mean ± std':>20}   {'IQM [95% interval]':>30}"]
+        head = ("value", "") if len(self.counted) == 1 else ("mean ± std", "IQM [95% interval]")
+        lines = [f"{'':<24}{head[0]:>20}   {head[1]:>30}".rstrip()]
         for name, exact in self.metrics().items():
-            metric = Metric(*(round(value, 2) + 0.0 for value in exact))  # no -0.00
-            spread = f"{metric.mean:.2f} ± {metric.std:.2f}"
-            middle = f"{metric.iqm:.2f} [{metric.low:.2f}, {metric.high:.2f}]"
-            lines.append(f"{QUANTITIES[name].title:<24}{spread:>20}   {middle:>30}")
+            mean, std, iqm, low, high = (round(value, 2) + 0.0 for value in exact[:5])  # no -0.00
+            alone = exact.count == 1
+            spread = f"{mean:.2f}" if alone else f"{mean:.2f} ± {std:.2f}"
+            middle = "" if alone else f"{iqm:.2f} [{low:.2f}, {high:.2f}]"
+            lines.append(f"{QUANTITIES[name].title:<24}{spread:>20}   {middle:>30}".rstrip())
         lost = len(self.rows) - len(self.counted)
-        count = f"{len(self.rows)} episodes"
-        lines.append(count + (f", {lost} of them lost by the simulator and left out" if lost else ""))
+        lines.append(
+            self.episode_count + (f", {lost} of them lost by the simulator and left out" if lost else "")
+        )
         lines.append("ends: " + ", ".join(f"{reason} {n}" for reason, n in self.end_reasons().items()))
         return "\n".join(lines)
 

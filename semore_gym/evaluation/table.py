@@ -28,12 +28,14 @@ def table(rows: Mapping[str, Evaluation]) -> Table:
 
     Returns:
         A table whose cells hold mean ± standard deviation, below it the interquartile mean, below that its
-        95% bootstrap interval; under the policy's name, how the episodes ended.
+        95% bootstrap interval; of a single episode its value alone. Under the policy's name, how the
+        episodes ended.
     """
     result = Table(box=box.SIMPLE_HEAD, show_edge=False, show_lines=True, caption_justify="left")
     result.padding, result.pad_edge = (0, 1, 0, 0), False
-    result.caption = "mean ± standard deviation of episodes, interquartile mean and its 95% interval"
-    result.add_column("policy", min_width=12)
+    if any(len(evaluation.counted) > 1 for evaluation in rows.values()):
+        result.caption = "mean ± standard deviation of episodes, interquartile mean and its 95% interval"
+    result.add_column("policy", min_width=12, overflow="fold")
     for title in COLUMNS.values():
         result.add_column(title, justify="right", no_wrap=True)
     for policy, evaluation in rows.items():
@@ -48,4 +50,6 @@ def _cell(name: str, metric: Metric) -> str:
     digits = 0 if abs(metric.mean) >= 10 and "average" not in name else 1
     # Adding zero turns -0.0 into 0.0.
     mean, std, iqm, low, high = (f"{round(value, digits) + 0.0:.{digits}f}" for value in metric[:5])
+    if metric.count == 1:
+        return mean
     return f"{mean} ± {std}\n[dim]IQM {iqm}\n\\[{low}, {high}][/dim]"

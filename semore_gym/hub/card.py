@@ -59,7 +59,7 @@ def _header(algorithm: str, env: str, metrics: dict[str, Metric]) -> str:
             dataset_name=env,
             metric_type="mean_reward" if name == "episode_reward" else name,
             metric_name=QUANTITIES[name].title,
-            metric_value=f"{metric.mean:.2f} +/- {metric.std:.2f}",
+            metric_value=_spread(metric, "+/-"),
         )
         for name, metric in metrics.items()
     ]
@@ -72,13 +72,17 @@ def _header(algorithm: str, env: str, metrics: dict[str, Metric]) -> str:
 
 def _table(evaluation: Evaluation, metrics: dict[str, Metric]) -> str:
     rows = [
-        f"| {QUANTITIES[name].title} | {metric.mean:.2f} ± {metric.std:.2f} "
-        f"| {metric.iqm:.2f} [{metric.low:.2f}, {metric.high:.2f}] |"
+        f"| {QUANTITIES[name].title} | {_spread(metric, '±')} "
+        f"| {'' if metric.count == 1 else f'{metric.iqm:.2f} [{metric.low:.2f}, {metric.high:.2f}]'} |"
         for name, metric in metrics.items()
     ]
     ends = ", ".join(f"{reason} {count}" for reason, count in evaluation.end_reasons().items())
     head = ["| | mean ± std | IQM [95% interval] |", "|---|---|---|"]
-    return "\n".join([*head, *rows, "", f"{len(evaluation.rows)} episodes; ends: {ends}."])
+    return "\n".join([*head, *rows, "", f"{evaluation.episode_count}; ends: {ends}."])
+
+
+def _spread(metric: Metric, sign: str) -> str:
+    return f"{metric.mean:.2f}" + ("" if metric.count == 1 else f" {sign} {metric.std:.2f}")
 
 
 def _usage(repo_id: str | None) -> str:

@@ -49,7 +49,7 @@ def test_intervals_are_those_of_resampled_episodes():
 
 
 def test_equal_episodes_have_an_interval_of_no_width():
-    assert summarise([7.0] * 20)[2:] == (7.0,) * 5
+    assert summarise([7.0] * 20)[2:] == (*(7.0,) * 5, 20)
 
 
 def test_lost_episodes_are_counted_and_left_out():
@@ -81,6 +81,26 @@ def test_summary_shows_table_1():
         assert name in text
     assert "9.50 ± 5.77" in text
     assert "horizon 15, collision 5" in text
+
+
+def test_one_episode_has_neither_spread_nor_interval():
+    evaluation = Evaluation([result(reward=7.0)])
+    console = Console(width=80, record=True, file=StringIO())
+    console.print(table({"one": evaluation}))
+    text = evaluation.summary() + console.export_text()
+    assert "7.00" in text
+    assert "7.0 " in text
+    assert not [sign for sign in ("±", "[", "IQM", "interval") if sign in text]
+    assert "\n1 episode\n" in text
+
+
+def test_the_table_has_whole_names():
+    name = "runs/SemoreCarla-HighWay-v0-semore-seed0-1/checkpoints/step-000008000"
+    console = Console(width=80, record=True, file=StringIO())
+    console.print(table({name: Evaluation([result(i, 100.0 * i) for i in range(3)])}))
+    lines = console.export_text().splitlines()
+    width = lines[4].index(" ")  # a whole line of the name, then the numbers
+    assert "".join(line[:width].strip() for line in lines).startswith("policy" + "─" * width + name)
 
 
 def test_no_negative_zero_is_printed():
