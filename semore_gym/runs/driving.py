@@ -63,7 +63,8 @@ def named_agent(name: str, algo: str = "semore", device: str = "auto") -> Visual
     """Load a trained agent.
 
     Args:
-        name: Path of a run folder, a checkpoint, a model.zip or a shared agent, or `hf:user/name`.
+        name: Path of a run folder, a checkpoint, a model.zip or a shared agent, `pretrained`, or
+            `hf:user/name`.
         algo: Algorithm of a model that lies in no run folder.
         device: Where networks go.
 
@@ -92,7 +93,8 @@ def model_file(path: Path) -> Path:
     if not (path / "config.json").is_file():
         known = ", ".join(BUILT_IN)
         raise ValueError(
-            f"no policy {str(path)!r}: expected a run folder or a model.zip (or, to drive, one of {known})"
+            f"no policy {str(path)!r}: expected a run folder, a model.zip or pretrained (or, to drive, "
+            f"one of {known})"
         )
     run = RunFolder(path)
     newest = run.newest_checkpoint()
@@ -152,7 +154,7 @@ def show(policy: str, result: Evaluation, path: Path, console: Console) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     result.to_csv(path)
     console.print(table({policy: result}), soft_wrap=False)
-    console.print(f"{len(result.rows)} episodes written to {path}")
+    console.print(f"{result.episode_count} written to {path}")
 
 
 def result_path(policy: str, config: EnvConfig, seed: int, suffix: str) -> Path:
