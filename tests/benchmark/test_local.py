@@ -3,17 +3,15 @@
 import json
 import os
 import signal
-import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
 import psutil
 import pytest
 import torch
-import yaml
 from rich.console import Console
+from tiny_benchmarks import BROKEN, METHODS, finish, start, tables, wait_for_checkpoint, write_matrix
 
 from semore_gym.benchmark.executor import interrupted_by_sigterm
 from semore_gym.benchmark.local import LocalExecutor, cpus, packed, visible_gpus
@@ -21,82 +19,21 @@ from semore_gym.benchmark.view import View
 from semore_gym.benchmark.worker import PROCESS, Worker, marked_process
 from semore_gym.runs.folder import RunFolder
 
-SETTINGS = {
-    "image_size": 36,
-    "steps": 80,
-    "max_ticks": 40,
-    "evaluate_every": 40,
-    "checkpoint_every": 20,
-    "evaluation_episodes": 2,
-    "device": "cpu",
-    "threads": 1,
-    "algo_options": {"learning_starts": 30, "batch_size": 8},
-}
 TRIALS = ["sac-JayWalk-seed0", "m1-JayWalk-seed0"]
-BROKEN = """
-from semore_gym.policies import ALGORITHMS, VisualSAC
-
-class Broken(VisualSAC):
-    def train(self, gradient_steps, batch_size=64):
-        raise RuntimeError("the wheel has come off")
-
-ALGORITHMS.register("broken", "broken:Broken")
-"""
-
-
-def write_matrix(folder: Path, methods: dict) -> None:
-    matrix = {"scenarios": ["JayWalk"], "seeds": 1, "settings": SETTINGS, "methods": methods}
-    (folder / "tiny.yaml").write_text(yaml.safe_dump(matrix, sort_keys=False))
-
-
-def start(folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "semore_gym", "benchmark", "tiny.yaml", "--jobs", "2", "--to", "bench"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    return subprocess.Popen(command, cwd=folder, text=True, **pipes)
-
-
-def finish(process: subprocess.Popen[str]) -> str:
-    said, _ = process.communicate()
-    assert process.returncode == 0, said
-    return said
-
-
-def wait_for_checkpoint(process: subprocess.Popen[str], trial: Path) -> None:
-    """Wait until a trial has a checkpoint beyond its beginning."""
-    while process.poll() is None:
-        if (
-            max((path.name for path in trial.glob("checkpoints/step-?????????")), default="")
-            > "step-000000000"
-        ):
-            return
-        time.sleep(0.005)
-    raise AssertionError(f"the benchmark ended: {process.communicate()[0]}")
-
-
-def tables(bench: Path) -> dict[str, list[dict[str, str]]]:
-    """What must not depend on kills: every trial's episodes and evaluations."""
-    own = ("wall_seconds", "git_revision")
-    return {
-        f"{trial}/{name}": [
-            {key: value for key, value in row.items() if key not in own}
-            for row in RunFolder(bench / "trials" / trial).rows(name)
-        ]
-        for trial in TRIALS
-        for name in ("episodes", "evaluations", "evaluation_episodes")
-    }
+TWO = ("--jobs", "2")  # at the same time
 
 
 @pytest.fixture
 def here(tmp_path: Path) -> Path:
-    write_matrix(tmp_path, {"sac": None, "m1": {"algo": "semore", "algo_options": {"variant": "m1"}}})
+    write_matrix(tmp_path, METHODS)
     return tmp_path
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed")
-    write_matrix(folder, {"sac": None, "m1": {"algo": "semore", "algo_options": {"variant": "m1"}}})
-    said = finish(start(folder))
+    write_matrix(folder, METHODS)
+    said = finish(start(folder, *TWO))
     assert all(f"{trial} has finished: episode reward " in said for trial in TRIALS)
     return folder
 
@@ -120,12 +57,12 @@ def test_every_trial_leaves_a_finished_run(undisturbed: Path):
 
 def test_finished_trials_are_skipped(undisturbed: Path):
     files = {path: path.stat().st_mtime_ns for path in (undisturbed / "bench/trials").rglob("*")}
-    assert "2 trials, 2 of them finished before" in finish(start(undisturbed))
+    assert "2 trials, 2 of them finished before" in finish(start(undisturbed, *TWO))
     assert {path: path.stat().st_mtime_ns for path in (undisturbed / "bench/trials").rglob("*")} == files
 
 
 def test_a_killed_worker_is_replaced_and_goes_on_from_its_checkpoint(undisturbed: Path, here: Path):
-    process = start(here)
+    process = start(here, *TWO)
     trial = here / "bench/trials" / TRIALS[0]
     wait_for_checkpoint(process, trial)
     worker = marked_process(trial / PROCESS)
@@ -134,27 +71,27 @@ def test_a_killed_worker_is_replaced_and_goes_on_from_its_checkpoint(undisturbed
     said = finish(process)
     assert f"{TRIALS[0]} failed, killed by SIGKILL, and is tried again" in said
     assert "going on after" in (trial / "output.log").read_text()
-    assert tables(here / "bench") == tables(undisturbed / "bench")
+    assert tables(here / "bench", TRIALS) == tables(undisturbed / "bench", TRIALS)
 
 
 def test_the_workers_of_a_killed_benchmark_are_watched_by_the_next_one(undisturbed: Path, here: Path):
-    process = start(here)
+    process = start(here, *TWO)
     trials = [here / "bench/trials" / name for name in TRIALS]
     for trial in trials:
         wait_for_checkpoint(process, trial)
     process.kill()
     process.communicate()
     workers = [marked_process(trial / PROCESS) for trial in trials]
-    said = finish(start(here))
+    said = finish(start(here, *TWO))
     for trial, worker in zip(TRIALS, workers, strict=True):
         # it may have been at its end
         assert worker is None or f"{trial} is in process {worker.pid}" in said or trial not in said
     assert all((trial / "output.log").read_text().count("done") == 1 for trial in trials)
-    assert tables(here / "bench") == tables(undisturbed / "bench")
+    assert tables(here / "bench", TRIALS) == tables(undisturbed / "bench", TRIALS)
 
 
 def test_a_benchmark_and_its_workers_killed_at_once_go_on(undisturbed: Path, here: Path):
-    process = start(here)
+    process = start(here, *TWO)
     trials = [here / "bench/trials" / name for name in TRIALS]
     wait_for_checkpoint(process, trials[0])
     everybody = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
@@ -162,13 +99,13 @@ def test_a_benchmark_and_its_workers_killed_at_once_go_on(undisturbed: Path, her
         one.kill()
     process.communicate()
     psutil.wait_procs(everybody)
-    assert "0 of them finished before" in finish(start(here))
+    assert "0 of them finished before" in finish(start(here, *TWO))
     assert "going on after" in (trials[0] / "output.log").read_text()
-    assert tables(here / "bench") == tables(undisturbed / "bench")
+    assert tables(here / "bench", TRIALS) == tables(undisturbed / "bench", TRIALS)
 
 
 def test_ctrl_c_saves_every_trial(here: Path):
-    process = start(here)
+    process = start(here, *TWO)
     trials = [here / "bench/trials" / name for name in TRIALS]
     for trial in trials:
         wait_for_checkpoint(process, trial)
@@ -179,9 +116,8 @@ def test_ctrl_c_saves_every_trial(here: Path):
     assert process.returncode == 130
     assert not any(worker and worker.is_running() for worker in workers)
     for trial in trials:
-        last = (trial / "output.log").read_text().splitlines()[-1]
-        assert last == "done" or last.startswith("stopped with a checkpoint")
-    assert not [path for path in (here / "bench").rglob(PROCESS)]
+        assert (trial / "output.log").read_text().splitlines()[-1].startswith("stopped with a checkpoint")
+    assert not [path for path in (tmp_path / "bench").rglob(PROCESS)]
 
 
 def test_sigterm_is_taken_as_ctrl_c():
@@ -193,7 +129,7 @@ def test_sigterm_is_taken_as_ctrl_c():
 def test_a_trial_that_fails_is_tried_again_then_told_and_the_others_go_on(tmp_path: Path):
     write_matrix(tmp_path, {"sac": None, "mine": {"algo": "broken:broken"}})
     (tmp_path / "broken.py").write_text(BROKEN)
-    process = start(tmp_path)
+    process = start(tmp_path, *TWO)
     said, _ = process.communicate()
     assert process.returncode == 1
     reason = "RuntimeError: the wheel has come off"

@@ -1,0 +1,74 @@
+"""Benchmarks that take seconds, run by the command in a process of its own."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import yaml
+
+from semore_gym.runs.folder import RunFolder
+
+SETTINGS = {
+    "image_size": 36,
+    "steps": 80,
+    "max_ticks": 40,
+    "evaluate_every": 40,
+    "checkpoint_every": 20,
+    "evaluation_episodes": 2,
+    "device": "cpu",
+    "threads": 1,
+    "algo_options": {"learning_starts": 30, "batch_size": 8},
+}
+METHODS = {"sac": None, "m1": {"algo": "semore", "algo_options": {"variant": "m1"}}}
+BROKEN = """
+from semore_gym.policies import ALGORITHMS, VisualSAC
+
+class Broken(VisualSAC):
+    def train(self, gradient_steps, batch_size=64):
+        raise RuntimeError("the wheel has come off")
+
+ALGORITHMS.register("broken", "broken:Broken")
+"""
+
+
+def write_matrix(folder: Path, methods: dict) -> None:
+    matrix = {"scenarios": ["JayWalk"], "seeds": 1, "settings": SETTINGS, "methods": methods}
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(matrix, sort_keys=False))
+
+
+def start(folder: Path, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "semore_gym", "benchmark", "tiny.yaml", "--to", "bench", *options]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.Popen(command, cwd=folder, text=True, **pipes)
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    said, _ = process.communicate()
+    assert process.returncode == 0, said
+    return said
+
+
+def wait_for_checkpoint(process: subprocess.Popen[str], trial: Path) -> None:
+    """Wait until a trial has a checkpoint beyond its beginning."""
+    while process.poll() is None:
+        if (
+            max((path.name for path in trial.glob("checkpoints/step-?????????")), default="")
+            > "step-000000000"
+        ):
+            return
+        time.sleep(0.005)
+    raise AssertionError(f"the benchmark ended: {process.communicate()[0]}")
+
+
+def tables(bench: Path, trials: list[str]) -> dict[str, list[dict[str, str]]]:
+    """What must not depend on kills: every trial's episodes and evaluations."""
+    own = ("wall_seconds", "git_revision")
+    return {
+        f"{trial}/{name}": [
+            {key: value for key, value in row.items() if key not in own}
+            for row in RunFolder(bench / "trials" / trial).rows(name)
+        ]
+        for trial in trials
+        for name in ("episodes", "evaluations", "evaluation_episodes")
+    }
