@@ -1,13 +1,20 @@
-"""The wrappers on an environment that is not ours; it needs `pip install "gymnasium[box2d]"`."""
+"""The wrappers on an environment that is not ours; CarRacing needs `pip install "gymnasium[box2d]"`."""
+
+import sys
 
 import gymnasium as gym
+from gymnasium.error import DependencyNotInstalled
 
 from semore_gym.masks import NoMasks
 from semore_gym.wrappers import FrameHistory, ResidualFrames, SemanticMask
 
 
 def main() -> None:
-    env = SemanticMask(ResidualFrames(FrameHistory(gym.make("CarRacing-v3"), frames=3)), NoMasks())
+    try:
+        racing = gym.make("CarRacing-v3")
+    except DependencyNotInstalled:
+        sys.exit('CarRacing is not installed: pip install "gymnasium[box2d]"')
+    env = SemanticMask(ResidualFrames(FrameHistory(racing, frames=3)), NoMasks())
     env.action_space.seed(0)
     observation, _ = env.reset(seed=0)
     for name, array in observation.items():

@@ -31,3 +31,12 @@ def test_example_runs(example, tmp_path):
 
 def test_brief_runs_are_of_examples():
     assert set(BRIEF) <= {path.stem for path in EXAMPLES}
+
+
+def test_car_racing_says_what_it_needs():
+    example = next(path for path in EXAMPLES if path.stem == "wrap_car_racing")
+    code = "import runpy, sys; sys.modules['Box2D'] = None; runpy.run_path(sys.argv[1], run_name='__main__')"
+    run = subprocess.run([sys.executable, "-c", code, str(example)], capture_output=True, text=True)
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1] == 'CarRacing is not installed: pip install "gymnasium[box2d]"'
+    assert "Traceback" not in run.stderr
