@@ -30,7 +30,8 @@ def blank(algorithm: type[VisualSAC]) -> VisualSAC:
 def settings_of(model: VisualSAC) -> dict[str, Any]:
     """The settings of a model.
 
-    What JSON cannot hold, such as action noise or a learning rate's schedule, is left out with a warning.
+    What JSON cannot hold, such as a learning rate's schedule, is left out with a warning; action noise, which
+    is no part of the agent, without one.
 
     Raises:
         ValueError: If `policy_kwargs` or `policy_class` is among that: without them the networks are others.
@@ -43,7 +44,8 @@ def settings_of(model: VisualSAC) -> dict[str, Any]:
         except ValueError as error:
             if name in ("policy_class", "policy_kwargs"):
                 raise ValueError(f"{name} cannot be shared: {error}") from error
-            left_out.append(name)
+            if name != "action_noise":  # which only the training's own driving had
+                left_out.append(name)
     if left_out:
         logger.warning("not shared, since JSON cannot hold them: %s", ", ".join(left_out))
     return found
