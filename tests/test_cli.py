@@ -12,6 +12,7 @@ import semore_gym
 from semore_gym.cli import COMMANDS, main
 from semore_gym.policies import ALGORITHMS
 from semore_gym.runs.doctor import Finding, findings
+from semore_gym.runs.folder import PRETRAINED
 
 SMALL = ["--image-size", "32", "--max-ticks", "40"]
 
@@ -172,6 +173,13 @@ def test_watch_writes_a_video_where_it_is_told(run, capsys):
     assert main(["watch", "--policy", str(run), "--video", "videos/drive.mp4"]) == 0
     assert Path("videos/drive.mp4").stat().st_size > 1000
     assert "video written to videos/drive.mp4" in capsys.readouterr().out
+
+
+def test_the_pretrained_agent_drives():
+    short = ["--max-ticks", "200", "--episodes", "2", "--csv", "driven.csv"]
+    assert main(["evaluate", "pretrained", *short]) == 0
+    assert all(float(row["distance"]) > 40.0 for row in rows(Path("driven.csv")))
+    assert (PRETRAINED / "model.safetensors").stat().st_size < 5_000_000
 
 
 def test_export_writes_the_agent_of_a_run(run, capsys):

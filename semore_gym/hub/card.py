@@ -89,8 +89,9 @@ def _usage(repo_id: str | None) -> str:
     load = f'load_from_hub("{repo_id}")' if repo_id else 'load_from_folder("this/folder")'
     policy = f"hf:{repo_id}" if repo_id else "this/folder"
     function = load.partition("(")[0]
+    package = '"semore-gym[hub]"' if repo_id else "semore-gym"
     return f"""```sh
-pip install "semore-gym[hub]"
+pip install {package}
 semore watch --policy {policy}
 ```
 

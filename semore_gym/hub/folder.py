@@ -8,6 +8,8 @@ from operator import attrgetter
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 from stable_baselines3.common.type_aliases import GymEnv
 from torch import Tensor
 
@@ -49,15 +51,13 @@ def save_to_folder(
 
     Raises:
         ValueError: If the agent has something that JSON cannot hold and its networks depend on.
-        ModuleNotFoundError: If safetensors or huggingface_hub is missing.
+        ModuleNotFoundError: If huggingface_hub, which writes the model card, is missing.
 
     Example:
         >>> save_to_folder(model, "my_agent")
         >>> load_from_folder("my_agent").predict(observation, deterministic=True)
     """
     require_hub()
-    from safetensors.torch import save
-
     described = Description.of(model, env)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -82,12 +82,7 @@ def load_from_folder(folder: str | Path, env: GymEnv | None = None, device: str 
 
     Raises:
         ValueError: If a file is missing, damaged, or does not fit the others or the environment.
-        ModuleNotFoundError: If safetensors or huggingface_hub is missing.
     """
-    require_hub()
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     check_device(device)
     folder = Path(folder)
     described = read_description(folder)
@@ -116,14 +111,15 @@ def read_description(folder: Path) -> Description:
 
 
 def require_hub() -> None:
-    """Say what to install if the extra's packages are missing.
+    """Say what to install if huggingface_hub is missing.
 
     Raises:
-        ModuleNotFoundError: If one is.
+        ModuleNotFoundError: If it is.
     """
-    for package in ("safetensors", "huggingface_hub"):
-        if find_spec(package) is None:
-            raise ModuleNotFoundError(f'sharing needs {package}: pip install "semore-gym[hub]"', name=package)
+    if find_spec("huggingface_hub") is None:
+        raise ModuleNotFoundError(
+            'sharing needs huggingface_hub: pip install "semore-gym[hub]"', name="huggingface_hub"
+        )
 
 
 def _tensors(model: VisualSAC) -> dict[str, Tensor]:

@@ -76,18 +76,20 @@ def test_the_command_line_takes_an_agent_from_the_hub(hub, agent):
     small = ("--image-size", "36", "--max-ticks", "20", "--episodes", "1")
     driven = python(hub, code, "evaluate", "hf:me/driver", *small)
     assert driven.returncode == 0, driven.stderr
-    assert "1 episodes written to runs/driver-" in driven.stdout
+    assert "1 episode written to runs/driver-" in driven.stdout
     missing = python(hub, code, "evaluate", "hf:me/nothing", *small)
     assert missing.returncode == 2
     assert "error: me/nothing cannot be downloaded" in missing.stderr
     assert "Traceback" not in missing.stderr
 
 
-@pytest.mark.parametrize("package", ["safetensors", "huggingface_hub"])
-def test_without_its_packages_the_extra_is_named(hub, agent, package):
+def test_without_huggingface_hub_agents_load_and_sharing_names_the_extra(hub, agent):
     code = (
         "from importlib import util; find = util.find_spec\n"
-        f"util.find_spec = lambda name, *rest: None if name == {package!r} else find(name, *rest)\n"
-        "from semore_gym.hub import load_from_folder; load_from_folder('agent')"
+        "util.find_spec = lambda name, *rest: None if name == 'huggingface_hub' else find(name, *rest)\n"
+        "from semore_gym.hub import load_from_folder, save_to_folder\n"
+        "model = load_from_folder('agent'); print('loaded'); save_to_folder(model, 'again')"
     )
-    assert f'sharing needs {package}: pip install "semore-gym[hub]"' in python(hub, code).stderr
+    ended = python(hub, code)
+    assert ended.stdout == "loaded\n"
+    assert 'sharing needs huggingface_hub: pip install "semore-gym[hub]"' in ended.stderr
