@@ -13,7 +13,6 @@ BRIEF = {
     "train_semore": "main(steps=60, learning_starts=40, batch_size=8)",
     "attention_maps": "main(steps=30, learning_starts=20, batch_size=4)",
     "compare_algorithms": "main(steps=30, episodes=1, learning_starts=20, batch_size=4)",
-    "export_policy": "main(steps=30, learning_starts=20, batch_size=4)",
     "extractor_in_crossq": "main(steps=30, learning_starts=20, batch_size=4)",
     "extractor_in_sb3": "main(steps=30, learning_starts=20, batch_size=4)",
     "extractor_in_tqc": "main(steps=30, learning_starts=20, batch_size=4)",
