@@ -32,13 +32,13 @@ ALGORITHMS.register("broken", "broken:Broken")
 """
 
 
-def write_matrix(folder: Path, methods: dict) -> None:
-    matrix = {"scenarios": ["JayWalk"], "seeds": 1, "settings": SETTINGS, "methods": methods}
+def write_matrix(folder: Path, methods: dict, **settings: object) -> None:
+    matrix = {"scenarios": ["JayWalk"], "seeds": 1, "settings": SETTINGS | settings, "methods": methods}
     (folder / "tiny.yaml").write_text(yaml.safe_dump(matrix, sort_keys=False))
 
 
-def start(folder: Path, *options: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "semore_gym", "benchmark", "tiny.yaml", "--to", "bench", *options]
+def start(folder: Path, *options: str, to: str = "bench") -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "semore_gym", "benchmark", "tiny.yaml", "--to", to, *options]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     return subprocess.Popen(command, cwd=folder, text=True, **pipes)
 
@@ -49,16 +49,15 @@ def finish(process: subprocess.Popen[str]) -> str:
     return said
 
 
+def has_a_checkpoint(trial: Path) -> bool:
+    """Beyond its beginning."""
+    return any(path.name > "step-000000000" for path in trial.glob("checkpoints/step-?????????"))
+
+
 def wait_for_checkpoint(process: subprocess.Popen[str], trial: Path) -> None:
-    """Wait until a trial has a checkpoint beyond its beginning."""
-    while process.poll() is None:
-        if (
-            max((path.name for path in trial.glob("checkpoints/step-?????????")), default="")
-            > "step-000000000"
-        ):
-            return
+    while not has_a_checkpoint(trial):
+        assert process.poll() is None, f"the benchmark ended: {process.communicate()[0]}"
         time.sleep(0.005)
-    raise AssertionError(f"the benchmark ended: {process.communicate()[0]}")
 
 
 def tables(bench: Path, trials: list[str]) -> dict[str, list[dict[str, str]]]:

@@ -50,7 +50,11 @@ class LocalExecutor(Executor):
         super().__init__(runs, view)
         self._gpus = visible_gpus()
         if gpu_memory is not None:
-            self._gpus = packed(self._gpus, free_gpu_memory(), gpu_memory)
+            ours = [gpu_left_behind(run) for run in runs.values()]  # whose memory will be free again
+            pairs = zip(self._gpus, free_gpu_memory(), strict=True)
+            free = [memory + ours.count(gpu) * gpu_memory for gpu, memory in pairs]
+            self._gpus = packed(self._gpus, free, gpu_memory)
+            at_once = min(at_once or len(self._gpus), len(self._gpus))
         self.at_once = at_once or len(self._gpus) or cpus()
 
     def environment(self, slot: int) -> dict[str, str]:
@@ -128,6 +132,12 @@ def free_gpu_memory() -> list[float]:
     """
     said = subprocess.run([sys.executable, "-c", FREE_MEMORY], capture_output=True, text=True, check=True)
     return [int(free) / 1e9 for free in said.stdout.split()]
+
+
+def gpu_left_behind(run: RunFolder) -> str | None:
+    """The GPU of a run's process that an earlier executor has left behind; None if there is none."""
+    worker = Worker.left_behind(run.path)
+    return None if worker is None else worker.process.environ().get("CUDA_VISIBLE_DEVICES")
 
 
 def packed(gpus: Sequence[str], free: Sequence[float], needed: float) -> list[str]:

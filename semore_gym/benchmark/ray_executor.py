@@ -15,8 +15,9 @@ from semore_gym.benchmark.executor import Executor
 from semore_gym.benchmark.jobs import Job
 from semore_gym.benchmark.local import thread_variables
 from semore_gym.benchmark.ray_storage import RunStorage
-from semore_gym.benchmark.ray_trial import Ending, Place, SharedFolder, StoredFolder, train
+from semore_gym.benchmark.ray_trial import CLAIM, Ending, Place, SharedFolder, StoredFolder, train
 from semore_gym.benchmark.view import View
+from semore_gym.benchmark.worker import Worker
 from semore_gym.config import TrainConfig
 from semore_gym.runs.folder import RunFolder
 
@@ -71,7 +72,7 @@ class RayExecutor(Executor):
             name: RunStorage(f"{storage.rstrip('/')}/trials/{name}") for name in runs if storage is not None
         }
         for job in self.jobs:
-            self._check_stored(job)
+            self._check(job)
             self._fetch(job)
         self._ray = connect(address)
         self._train = self._ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus, max_retries=0)(train)
@@ -84,6 +85,11 @@ class RayExecutor(Executor):
             return super().run()
         finally:
             self._ray.shutdown()
+
+    def environment(self) -> dict[str, str]:
+        """Variables of a training, beside those that Ray sets for the GPUs that it gives."""
+        variables = thread_variables(self._resources.cpus)
+        return variables if self._resources.gpus else {**variables, "CUDA_VISIBLE_DEVICES": ""}
 
     def _take_stock(self) -> None:
         for job in self.jobs:
@@ -103,7 +109,10 @@ class RayExecutor(Executor):
             self._fetch(job)
             self._land(job, result)
         if time.monotonic() >= self._next_look:
-            self._look()
+            try:
+                self._look()
+            except OSError as error:
+                self._view.say(f"how far the trials are cannot be read now: {error}")
             self._next_look = time.monotonic() + (FETCH_EVERY if self._storages else LOOK_EVERY)
 
     def _ended(self, timeout: float | None) -> list[Any]:
@@ -157,8 +166,7 @@ class RayExecutor(Executor):
                 return
             if job.state == "waiting" and job.name not in flying:
                 attempt = uuid4().hex
-                variables = thread_variables(self._resources.cpus)
-                result = self._train.remote(self._place(job), attempt, variables, Path.cwd())
+                result = self._train.remote(self._place(job), attempt, self.environment(), Path.cwd())
                 self._flights[result] = job, attempt
                 flying.add(job.name)
 
@@ -167,11 +175,19 @@ class RayExecutor(Executor):
             return StoredFolder(self._storages[job.name], job.name, job.run.config)
         return SharedFolder(job.run.path.absolute())
 
-    def _check_stored(self, job: Job) -> None:
-        storage = self._storages.get(job.name)
-        stored = storage and storage.text("config.json")
-        if stored and TrainConfig.from_json(stored) != job.run.config:
-            raise ValueError(f"{storage.url} is a run of another config than the matrix has")
+    def _check(self, job: Job) -> None:
+        path = job.run.path
+        left_behind = Worker.left_behind(path)
+        if left_behind is not None and not (path / CLAIM).exists():  # claimed: of a cluster, which ends it
+            raise ValueError(
+                f"{job.name} is still trained by process {left_behind.process.pid}: end it, or watch it with "
+                "the local executor"
+            )
+        if job.name in self._storages:
+            storage = self._storages[job.name]
+            stored = storage.text("config.json")
+            if stored is not None and TrainConfig.from_json(stored) != job.run.config:
+                raise ValueError(f"{storage.url} is a run of another config than the matrix has")
 
     def _fetch(self, job: Job) -> None:
         """Bring the run's folder up to date, if it is stored elsewhere: its tables, at its end everything."""

@@ -148,10 +148,10 @@ class StoredFolder(Place):
         assert self._run is not None
         newest = self._run.newest_checkpoint()
         since, last = self._pushed
-        if newest == last and time.monotonic() < since + PUSH_EVERY:
-            self._own(attempt)
-            return
         try:
+            if newest == last and time.monotonic() < since + PUSH_EVERY:
+                self._own(attempt)
+                return
             self._push(attempt, attempt)
         except OSError as error:  # the checkpoint was just replaced, or the network is down
             logger.warning("%s is copied to %s later: %s", self._name, self._storage.url, error)

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -14,9 +15,10 @@ from rich.console import Console
 from tiny_benchmarks import BROKEN, METHODS, finish, start, tables, wait_for_checkpoint, write_matrix
 
 from semore_gym.benchmark.executor import interrupted_by_sigterm
-from semore_gym.benchmark.local import LocalExecutor, cpus, packed, visible_gpus
+from semore_gym.benchmark.local import LocalExecutor, cpus, gpu_left_behind, packed, visible_gpus
 from semore_gym.benchmark.view import View
-from semore_gym.benchmark.worker import PROCESS, Worker, marked_process
+from semore_gym.benchmark.worker import PROCESS, Worker, mark_process, marked_process
+from semore_gym.config import TrainConfig
 from semore_gym.runs.folder import RunFolder
 
 TRIALS = ["sac-JayWalk-seed0", "m1-JayWalk-seed0"]
@@ -104,9 +106,10 @@ def test_a_benchmark_and_its_workers_killed_at_once_go_on(undisturbed: Path, her
     assert tables(here / "bench", TRIALS) == tables(undisturbed / "bench", TRIALS)
 
 
-def test_ctrl_c_saves_every_trial(here: Path):
-    process = start(here, *TWO)
-    trials = [here / "bench/trials" / name for name in TRIALS]
+def test_ctrl_c_saves_every_trial(tmp_path: Path):
+    write_matrix(tmp_path, METHODS, steps=100_000)
+    process = start(tmp_path, *TWO)
+    trials = [tmp_path / "bench/trials" / name for name in TRIALS]
     for trial in trials:
         wait_for_checkpoint(process, trial)
     workers = [marked_process(trial / PROCESS) for trial in trials]
@@ -198,3 +201,16 @@ def test_memory_of_a_gpu_that_is_not_there_is_refused(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(ValueError, match="but free are no GPU"):
         LocalExecutor({}, None, View(Console(quiet=True)), 4.0)
+
+
+def test_the_gpu_of_a_process_that_was_left_behind_is_known(tmp_path):
+    run = RunFolder.create(TrainConfig(), tmp_path / "run")
+    assert gpu_left_behind(run) is None
+    command = [sys.executable, "-c", "print(flush=True); input()"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with psutil.Popen(command, env={**os.environ, "CUDA_VISIBLE_DEVICES": "3"}, **pipes) as process:
+        process.stdout.readline()
+        mark_process(run.path / PROCESS, process)
+        assert gpu_left_behind(run) == "3"
+        process.communicate(b"\n")
+    assert gpu_left_behind(run) is None
