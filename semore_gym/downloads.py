@@ -23,7 +23,7 @@ def asking_hub(name: str) -> Iterator[None]:
 
     _announce(name)
     before = hub_logging.get_verbosity()
-    hub_logging.set_verbosity_error()
+    hub_logging.set_verbosity(logging.ERROR)
     try:
         yield
     finally:

@@ -22,7 +22,7 @@ class Metric(NamedTuple):
     high: float
     mean_low: float  # of the mean's 95% bootstrap interval
     mean_high: float
-    count: int  # of values; one value has neither spread nor interval
+    size: int  # how many values; one has neither spread nor interval
 
 
 class Quantity(NamedTuple):

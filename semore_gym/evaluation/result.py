@@ -81,7 +81,7 @@ class Evaluation:
         lines = [f"{'':<24}{head[0]:>20}   {head[1]:>30}".rstrip()]
         for name, exact in self.metrics().items():
             mean, std, iqm, low, high = (round(value, 2) + 0.0 for value in exact[:5])  # no -0.00
-            alone = exact.count == 1
+            alone = exact.size == 1
             spread = f"{mean:.2f}" if alone else f"{mean:.2f} ± {std:.2f}"
             middle = "" if alone else f"{iqm:.2f} [{low:.2f}, {high:.2f}]"
             lines.append(f"{QUANTITIES[name].title:<24}{spread:>20}   {middle:>30}".rstrip())

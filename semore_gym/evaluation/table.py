@@ -50,6 +50,6 @@ def _cell(name: str, metric: Metric) -> str:
     digits = 0 if abs(metric.mean) >= 10 and "average" not in name else 1
     # Adding zero turns -0.0 into 0.0.
     mean, std, iqm, low, high = (f"{round(value, digits) + 0.0:.{digits}f}" for value in metric[:5])
-    if metric.count == 1:
+    if metric.size == 1:
         return mean
     return f"{mean} ± {std}\n[dim]IQM {iqm}\n\\[{low}, {high}][/dim]"

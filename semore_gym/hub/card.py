@@ -73,7 +73,7 @@ def _header(algorithm: str, env: str, metrics: dict[str, Metric]) -> str:
 def _table(evaluation: Evaluation, metrics: dict[str, Metric]) -> str:
     rows = [
         f"| {QUANTITIES[name].title} | {_spread(metric, '±')} "
-        f"| {'' if metric.count == 1 else f'{metric.iqm:.2f} [{metric.low:.2f}, {metric.high:.2f}]'} |"
+        f"| {'' if metric.size == 1 else f'{metric.iqm:.2f} [{metric.low:.2f}, {metric.high:.2f}]'} |"
         for name, metric in metrics.items()
     ]
     ends = ", ".join(f"{reason} {count}" for reason, count in evaluation.end_reasons().items())
@@ -82,7 +82,7 @@ def _table(evaluation: Evaluation, metrics: dict[str, Metric]) -> str:
 
 
 def _spread(metric: Metric, sign: str) -> str:
-    return f"{metric.mean:.2f}" + ("" if metric.count == 1 else f" {sign} {metric.std:.2f}")
+    return f"{metric.mean:.2f}" + ("" if metric.size == 1 else f" {sign} {metric.std:.2f}")
 
 
 def _usage(repo_id: str | None) -> str:
