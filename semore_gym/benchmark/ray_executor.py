@@ -156,7 +156,7 @@ class RayExecutor(Executor):
                 continue
             if job.state == "waiting":
                 job.begin()
-                self._view.say(f"{job.name} {'goes on' if job.steps else 'begins'} on {holder.node}")
+                self._view.say(f"{job.name} {'goes on' if job.steps else 'begins'}, on node {holder.node}")
             self._fetch(job)
 
     def _start(self) -> None:
