@@ -137,6 +137,9 @@ class RayExecutor(Executor):
         except errors.RayError as error:
             self._lose(job, type(error).__name__)
         else:
+            if ending.finished and job.name in self._storages and not job.run.finished:
+                # a folder of the node's own, for example
+                ending = Ending(False, "this machine does not find at the URL what the node has written")
             self._end(job, ending.words, ending.finished)
 
     def _lose(self, job: Job, reason: str) -> None:
