@@ -72,17 +72,20 @@ class WandbLog(KVWriter):
     def __init__(self, run: RunFolder) -> None:
         import wandb
 
+        config = run.config
         try:
             with preserved():  # the training's random states
                 self._run = wandb.init(
-                    project=run.config.wandb,
+                    project=config.wandb,
                     name=run.path.resolve().name,
-                    group=run.config.algo,
-                    config=asdict(run.config),
+                    group=config.label or config.algo,
+                    config=asdict(config),
                     id=_id(run.path / WANDB_ID),
                     resume="allow",
                     dir=run.path,
                 )
+                # a training that was made longer says so
+                self._run.config.update(asdict(config), allow_val_change=True)
         except wandb.Error as error:
             raise WandbError(
                 f"Weights & Biases does not take the run: {error} (`wandb login` logs in; with "

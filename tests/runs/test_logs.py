@@ -68,6 +68,10 @@ def points(found: list[Any], name: str) -> dict[int, float]:
     return curve
 
 
+def config_items(found: list[Any]) -> list[Any]:
+    return [item for record in found for part in (record.run.config, record.config) for item in part.update]
+
+
 def files(run: RunFolder) -> list[Path]:
     return sorted(run.path.glob("wandb/offline-run-*/*.wandb"))
 
@@ -100,11 +104,14 @@ def test_a_run_is_logged_and_goes_on_under_its_id(tmp_path: Path):
     evaluations = {int(row["agent_steps"]): float(row["distance"]) for row in run.rows("evaluations")}
     assert points(found, "eval/distance") == pytest.approx(evaluations)
 
-    with Trainer.resume(run.path, Console(quiet=True)) as trainer:
+    with Trainer.resume(run.path, Console(quiet=True), steps=80) as trainer:
         assert trainer.train()
     again = records(max(files(run), key=lambda file: file.stat().st_mtime))
     assert [record.run.run_id for record in again if record.HasField("run")] == [header.run_id]
     assert len(files(run)) == 2
+    assert min(points(again, "eval/distance")) > 60
+    (steps,) = {json.loads(item.value_json) for item in config_items(again) if item.key == "steps"}
+    assert steps == 80
 
 
 @pytest.mark.usefixtures("offline")
