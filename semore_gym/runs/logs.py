@@ -85,7 +85,7 @@ class WandbLog(KVWriter):
                     dir=run.path,
                 )
                 # a training that was made longer says so
-                self._run.config.update(asdict(config), allow_val_change=True)
+                self._run.config.update(asdict(config), allow_val_change=True)  # type: ignore[no-untyped-call]
         except wandb.Error as error:
             raise WandbError(
                 f"Weights & Biases does not take the run: {error} (`wandb login` logs in; with "
