@@ -1,5 +1,6 @@
 """Benchmarks that take seconds, run by the command in a process of its own."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -40,7 +41,12 @@ def write_matrix(folder: Path, methods: dict, **settings: object) -> None:
 def start(folder: Path, *options: str, to: str = "bench") -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "semore_gym", "benchmark", "tiny.yaml", "--to", to, *options]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    return subprocess.Popen(command, cwd=folder, text=True, **pipes)
+    # tests that run in a shell's background ignore Ctrl-C, and what they start would inherit that
+    return subprocess.Popen(command, cwd=folder, text=True, preexec_fn=_take_ctrl_c, **pipes)
+
+
+def _take_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def finish(process: subprocess.Popen[str]) -> str:

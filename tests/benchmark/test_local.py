@@ -107,7 +107,7 @@ def test_a_benchmark_and_its_workers_killed_at_once_go_on(undisturbed: Path, her
 
 
 def test_ctrl_c_saves_every_trial(tmp_path: Path):
-    write_matrix(tmp_path, METHODS, steps=100_000)
+    write_matrix(tmp_path, METHODS, steps=5_000)  # more than it will do
     process = start(tmp_path, *TWO)
     trials = [tmp_path / "bench/trials" / name for name in TRIALS]
     for trial in trials:
