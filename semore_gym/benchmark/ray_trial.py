@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import platform
+import signal
 import tempfile
 import time
 from abc import ABC, abstractmethod
@@ -185,6 +186,8 @@ def train(place: Place, attempt: str, environment: dict[str, str], cwd: Path) ->
         environment: Variables for the process.
         cwd: Where it works, if the node has that folder.
     """
+    # how Ray cancels a task; a node that was started in a script's background ignores it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with place.claimed(attempt) as folder:
         worker = Worker.start(folder, environment, cwd if cwd.is_dir() else folder, leashed=True)
         try:

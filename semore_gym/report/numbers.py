@@ -48,7 +48,7 @@ def episode_count(evaluations: Sequence[Evaluation]) -> str:
     """How many episodes count, and how many the simulator lost."""
     counted = sum(len(evaluation.counted) for evaluation in evaluations)
     lost = sum(len(evaluation.rows) for evaluation in evaluations) - counted
-    return f"{counted} episodes" + (f", {lost} lost" if lost else "")
+    return f"{counted} episode{'s' * (counted != 1)}" + (f", {lost} lost" if lost else "")
 
 
 def digits_of(metric: str, mean: float) -> int:

@@ -160,7 +160,8 @@ def show(policy: str, result: Evaluation, path: Path, console: Console) -> None:
 def result_path(policy: str, config: EnvConfig, seed: int, suffix: str) -> Path:
     """Where a result of a policy belongs if nobody says: in its run, or in runs/."""
     run = None if shared_folder(policy) else RunFolder.containing(Path(policy))
-    rest = f"{config.env.replace(':', '-')}-seed{seed}{suffix}"
+    place = "-".join([config.env.replace(":", "-"), *([config.weather] if config.weather else [])])
+    rest = f"{place}-seed{seed}{suffix}"
     if run is None:
         return Path("runs") / f"{Path(policy).stem}-{rest}"
     return run.path / f"{model_file(Path(policy)).parent.name}-{rest}"

@@ -40,9 +40,11 @@ def cluster() -> Iterator[Cluster]:
     """A head that trains nothing, and two nodes with room for a trial each."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     before = signal.getsignal(signal.SIGTERM)  # which Ray takes
+    on_ctrl_c = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as by `ray start &` in a script
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **NODE})
     for _ in range(2):
         cluster.add_node(num_cpus=1, **NODE)
+    signal.signal(signal.SIGINT, on_ctrl_c)
     yield cluster
     cluster.shutdown()
     signal.signal(signal.SIGTERM, before)
