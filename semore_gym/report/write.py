@@ -25,6 +25,17 @@ RULE = (
     f"have {FEWEST_RUNS} seeds at least: fewer cannot tell, however far apart they are."
 )
 
+# Settings without which runs are no match for each other.
+COMPARABLE = (
+    "steps",
+    "image_size",
+    "preset",
+    "frame_skip",
+    "max_ticks",
+    "evaluation_episodes",
+    "evaluation_seed",
+)
+
 
 def write_report(paths: Sequence[Path], to: Path, references: bool = False) -> list[Path]:
     """Write an HTML page that needs nothing else, and its tables as Markdown and LaTeX beside it.
@@ -56,9 +67,10 @@ def write_report(paths: Sequence[Path], to: Path, references: bool = False) -> l
         _section(content, scenario, gaps, untrained.get(scenario, {})) for scenario in content.scenarios
     ]
     elsewhere, improvement, cost = content.elsewhere(), content.improvement(), content.cost()
+    summary = _summary(content, results.trials)
     page = template.render(
         title="semore-gym: " + ", ".join(path.resolve().name for path in paths),
-        summary=_summary(content, results.trials),
+        summary=summary,
         gaps=gaps,
         sections=sections,
         elsewhere=elsewhere,
@@ -70,14 +82,14 @@ def write_report(paths: Sequence[Path], to: Path, references: bool = False) -> l
     )
     tables = [table for section in sections for table in (section["measured"], *section["printed"])]
     tables += elsewhere + [table for table in (improvement, cost) if table]
-    texts = (page, _markdown(tables, gaps), "\n".join(table.latex() for table in tables))
+    texts = (page, _markdown(summary, tables, gaps), "\n".join(table.latex() for table in tables))
     write_files(dict(zip(files, texts, strict=True)))
     return files
 
 
-def _markdown(tables: Sequence[Table], gaps: Sequence[str]) -> str:
-    missing = "\n**What is missing**\n\n" + "\n".join(f"* {gap}" for gap in gaps) if gaps else ""
-    return "\n".join(table.markdown() for table in tables) + missing
+def _markdown(summary: str, tables: Sequence[Table], gaps: Sequence[str]) -> str:
+    missing = "**What is missing**\n\n" + "\n".join(f"* {gap}" for gap in gaps) + "\n\n" if gaps else ""
+    return f"{summary}\n\n{missing}" + "\n".join(table.markdown() for table in tables)
 
 
 def _untrained(content: Content) -> dict[str, Mapping[str, Evaluation]]:
@@ -140,10 +152,15 @@ def _videos(scenario: str, methods: Scenario, gaps: list[str]) -> Iterator[dict[
 def _summary(content: Content, trials: Sequence[Trial]) -> str:
     seeds = {trial.facts["seed"] for trial in trials}
     backends = sorted({trial.facts["backend"] for trial in trials})
+    steps, sizes = (
+        " or ".join(f"{value:,}" for value in sorted({getattr(trial.run.config, name) for trial in trials}))
+        for name in ("steps", "image_size")
+    )
     return (
         f"{len(trials)} finished runs: {', '.join(content.labels)}; {', '.join(content.scenarios)}; "
-        f"seeds: {len(seeds)}; simulator: {', '.join(backends)}. Papers' own numbers stand in dashed frames: "
-        "they come from CARLA, their authors' code and budget, and are in none of the statistics here."
+        f"seeds: {len(seeds)}; training: {steps} agent steps; pictures: {sizes} px; simulator: "
+        f"{', '.join(backends)}. Papers' own numbers stand apart: they come from CARLA, their authors' code "
+        "and budget, and are in none of the statistics here."
     )
 
 
@@ -153,6 +170,10 @@ def _mixtures(trials: Sequence[Trial]) -> Iterator[str]:
         found = sorted({trial.facts[name] for trial in trials})
         if len(found) > 1:
             yield f"The runs come from different {called}: {', '.join(text or 'unknown' for text in found)}"
+    for name in COMPARABLE:
+        values = sorted({getattr(trial.run.config, name) for trial in trials})
+        if len(values) > 1:
+            yield f"The runs differ in {name}: {', '.join(map(str, values))}"
 
 
 def _environment(results: Results) -> Iterator[tuple[str, str]]:

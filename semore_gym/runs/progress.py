@@ -74,5 +74,7 @@ def evaluation_line(result: Evaluation, agent_steps: int) -> str:
     parts = [f"evaluation after {agent_steps:>7,} agent steps"]
     for name, unit in (("episode_reward", ""), ("distance", " m"), ("crash_intensity", " N*s")):
         if name in metrics:
-            parts.append(f"{name.replace('_', ' ')} {round(metrics[name].mean, 1) + 0.0:.1f}{unit}")  # no -0.0
+            parts.append(
+                f"{name.replace('_', ' ')} {round(metrics[name].mean, 1) + 0.0:.1f}{unit}"
+            )  # no -0.0
     return "  ".join(parts)

@@ -124,6 +124,19 @@ def test_simulators_are_not_compared(tmp_path):
     assert "The runs come from different simulators: carla, embedded" in markdown
 
 
+def test_trainings_of_another_length_are_told(tmp_path):
+    paths = [
+        make_run(tmp_path / "short", {10: [5.0]}, "sac").path,
+        make_run(tmp_path / "long", {1000: [5.0]}, "semore", image_size=64).path,
+    ]
+    write_report(paths, tmp_path / "report.html")
+    markdown = (tmp_path / "report.md").read_text()
+    assert "training: 10 or 1,000 agent steps; pictures: 64 or 128 px; simulator: embedded." in markdown
+    assert "The runs differ in steps: 10, 1000" in markdown
+    assert "The runs differ in image_size: 64, 128" in markdown
+    assert "differ in preset" not in markdown
+
+
 def test_gaps_are_named(report, benchmark_folder):
     text = report.read_text()
     assert f"{benchmark_folder}/trials/sac-HighBeam-seed0: not begun" in text
