@@ -56,10 +56,11 @@ class Pretrained:
             with asking_hub(self.model):
                 return find(self.model, **settings)
         except OSError as error:
+            reason = str(error).splitlines()[0].rstrip(".")
             raise FileNotFoundError(
-                f"cannot load {self.model!r} ({self.size}): {str(error).splitlines()[0]} Where there is a "
-                f"network, `hf download {self.model}` fetches it; HF_HUB_OFFLINE=1 then asks nobody, and a "
-                "folder that holds its files may stand for its name."
+                f"cannot load {self.model!r} ({self.size}): {reason}. Where there is a network, "
+                f"`hf download {self.model}` fetches it; HF_HUB_OFFLINE=1 then asks nobody, and a folder "
+                "that holds its files may stand for its name."
             ) from error
 
     def version(self) -> str:

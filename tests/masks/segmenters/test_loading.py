@@ -45,10 +45,10 @@ def test_missing_transformers_names_the_extra(name, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("clipseg", r"downloads it \(0.6 GB\), unless .* `hf download CIDAS/clipseg-rd64-refined` does so"),
+        ("clipseg", r"CIDAS/.*' \(0.6 GB\): .*\. .* `hf download CIDAS/clipseg-rd64-refined` fetches it"),
         (
             "sam3",
-            r"downloads it \(3.4 GB, after agreeing to its licence\), .* `hf download facebook/sam3` does",
+            r"\(3.4 GB, after agreeing to its licence\): .*\. .* `hf download facebook/sam3` fetches it",
         ),
     ],
 )
