@@ -73,6 +73,8 @@ class VisualSAC(StoredSAC):
         _init_setup_model: bool = True,
         **kwargs: Any,
     ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         if kwargs.get("n_steps", 1) != 1:
             steps = kwargs["n_steps"]
             raise ValueError(f"n_steps must be given as replay_buffer_kwargs={{'n_steps': {steps}}}")

@@ -90,8 +90,16 @@ def load_checkpoint(run: RunFolder, path: Path, model: VisualSAC) -> Position:
         path: The checkpoint.
         model: Loaded from its model.zip; its replay buffer is filled. The random states are left alone,
             since what comes before the first action may draw from them: see `restore_random_state`.
+
+    Raises:
+        ValueError: If the replay buffer is gone.
     """
-    model.frame_buffer.load(run.replay, manifest=manifest_of(path))
+    manifest = manifest_of(path)
+    if not (run.replay / manifest).is_file():
+        raise ValueError(
+            f"{run.path} cannot go on: its replay buffer is gone (a benchmark deletes a finished trial's)"
+        )
+    model.frame_buffer.load(run.replay, manifest=manifest)
     values = json.loads((path / "position.json").read_text())
     check_names("entries of position.json", values, list(Position.__dataclass_fields__))
     return Position(**{**values, "episodes": tuple(values["episodes"])})

@@ -98,13 +98,10 @@ class Trainer:
             steps: New length of the whole training, which its config keeps [agent steps]; None leaves it.
 
         Raises:
-            ValueError: If the folder holds no run, or `steps` is less than its length.
+            ValueError: If the folder holds no run or one whose replay buffer is gone, or `steps` is less
+                than its length.
         """
         run = RunFolder(path)
-        if steps is not None and steps != run.config.steps:
-            before = run.config.steps
-            run.extend(steps)
-            logger.info("%s trains %d agent steps now, %d before", path, steps, before)
         config = run.config
         check_training(config)
         threads = set_threads(config.threads)
@@ -112,15 +109,20 @@ class Trainer:
         env = build_vec_env(config, config.n_envs)
         try:
             if newest is None:
-                return cls(run, env, build_model(config, env), None, console)
-            model = load_model(newest / "model.zip", config.algo, env, config.device)
-            start = load_checkpoint(run, newest, model)
+                model, start = build_model(config, env), None
+            else:
+                model = load_model(newest / "model.zip", config.algo, env, config.device)
+                start = load_checkpoint(run, newest, model)
+            if steps is not None and steps != config.steps:  # only now: what cannot go on stays as it was
+                run.extend(steps)
+                logger.info("%s trains %d agent steps now, %d before", path, steps, config.steps)
         except BaseException:
             env.close()
             raise
-        _warn(start, threads)
-        env.seed(config.seed)
-        env.set_options([{"episode": episode} for episode in start.episodes])
+        if start is not None:
+            _warn(start, threads)
+            env.seed(config.seed)
+            env.set_options([{"episode": episode} for episode in start.episodes])
         return cls(run, env, model, start, console)
 
     @property

@@ -143,12 +143,13 @@ def test_weights_scale_losses(make_env, small, make_batch):
         ({"n_steps": 3}, "replay_buffer_kwargs={'n_steps': 3}"),
         ({"replay_buffer_kwargs": {"gamma": 0.5}}, "must be the algorithm's gamma 0.99, got 0.5"),
         ({"use_sde": True}, "use_sde must be False"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"learning_rat": 1e-3}, "learning_rat"),
     ],
 )
-def test_arguments_that_would_be_ignored_are_refused(make_env, small, kwargs, message):
+def test_wrong_arguments_and_those_that_would_be_ignored_are_refused(make_env, small, kwargs, message):
     with pytest.raises((ValueError, TypeError), match=message):
-        VisualSAC("VisualPolicy", make_env(mask=False), **small, **kwargs)
+        VisualSAC("VisualPolicy", make_env(mask=False), **{**small, **kwargs})
 
 
 def test_normalised_environments_are_refused(make_env, small):

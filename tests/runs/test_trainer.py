@@ -236,6 +236,15 @@ def test_a_finished_run_can_be_made_longer(finished: RunFolder, tmp_path: Path, 
     assert 150 in evaluated
 
 
+def test_a_run_without_its_replay_buffer_is_refused_and_left_alone(finished: RunFolder, tmp_path: Path):
+    copy = Path(shutil.copytree(finished.path, tmp_path / "copy"))
+    shutil.rmtree(copy / "replay")
+    with pytest.raises(ValueError, match=f"{copy} cannot go on: its replay buffer is gone"):
+        Trainer.resume(copy, steps=200)
+    assert RunFolder(copy).config == finished.config
+    assert RunFolder(copy).finished
+
+
 def test_another_number_of_threads_is_warned_of(finished: RunFolder, tmp_path: Path, caplog: Any):
     copy = Path(shutil.copytree(finished.path, tmp_path / "copy"))
     (copy / "config.json").write_text(TrainConfig(**{**vars(TINY), "threads": 2}).to_json())
