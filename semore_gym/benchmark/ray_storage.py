@@ -146,8 +146,8 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 def _open(url: str) -> tuple[Any, str]:
     try:
-        import fsspec  # type: ignore[import-untyped]
-        from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
+        import fsspec
+        from fsspec.implementations.local import LocalFileSystem
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f'storage needs {error.name}: pip install "semore-gym[ray]"', name=error.name

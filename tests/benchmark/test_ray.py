@@ -153,8 +153,7 @@ def test_a_killed_and_a_stopped_benchmark_go_on(cluster, tmp_path):
     training.wait(timeout=120)
     for times in (1, 2):
         process = on_ray(tmp_path, cluster)
-        going_on = "going on after"
-        wait_until(process, lambda: (trial / "output.log").read_text().count(going_on) == times)  # noqa: B023
+        wait_until(process, lambda n=times: (trial / "output.log").read_text().count("going on after") == n)
         process.send_signal(signal.SIGTERM)
         said, _ = process.communicate()
         assert process.returncode == 130, said
