@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
 import torch
-from stable_baselines3.common.type_aliases import GymEnv
 from torch import Tensor, nn
 from torch.nn import functional
 
 from semore_gym.policies.encoded import Encoded
 from semore_gym.policies.rad import RAD
 from semore_gym.policies.replay import FrameBatch
-from semore_gym.policies.visual_policy import VisualPolicy
 
 
 def info_nce(logits: Tensor) -> Tensor:
@@ -49,21 +44,17 @@ class BilinearSimilarity(nn.Module):
 class CURL(RAD):
     """VisualSAC on random crops, whose encoder tells its batch's observations apart (Laskin 2020).
 
-    L = L_SAC + w * InfoNCE(q_i^T W k_j). The query q_i is the feature vector of a random crop of o_t, the
-    same that the critic sees; the key k_i, a constant, is the target encoder's of a second random crop of
-    the same o_t: `encoder_tau` = 0.05 makes it the paper's momentum encoder. The keys of the batch's other
-    observations are the negatives. Critic and policy learn from random crops as in `RAD`, and acting sees
-    the centre crop.
-
-    Deviations: the authors take two Adam steps per update, one by the critic's loss and one by the
-    contrastive loss with a second pass over the query; here one pass, one backward and one step serve both
-    (so w matters, which it hardly does where Adam has a loss for itself). The authors render 100 pixels to
-    crop them to 84; here the images are cropped as the environment makes them, by the same factor.
+    The loss is InfoNCE(q_i^T W k_j). The query q_i is the feature vector of a random crop of o_t, the same
+    that the critic sees; the key k_i, a constant, is the target encoder's of a second random crop of the same
+    o_t: `encoder_tau` = 0.05 makes it the paper's momentum encoder. The keys of the batch's other
+    observations are the negatives. As the authors do, an update takes two Adam steps on the encoder: one by
+    the critic's loss, and after it one by the contrastive loss, with an Adam of its own that has W too and a
+    second pass over the query. So the loss has no weight: Adam would undo it. Critic and policy learn from
+    random crops as in `RAD`, and acting sees the centre crop.
 
     Args:
         policy: `"VisualPolicy"` or a subclass of `VisualPolicy`.
         env: Environment whose observation is a Box (3k, H, W) uint8 or a Dict with it as `frames`.
-        contrastive_weight: w.
         **kwargs: Further arguments of `RAD`, such as `image_scale`.
 
     Example:
@@ -72,22 +63,8 @@ class CURL(RAD):
         >>> _ = model.learn(2_000)
     """
 
-    def __init__(
-        self,
-        policy: str | type[VisualPolicy],
-        env: GymEnv | str,
-        contrastive_weight: float = 1.0,
-        _init_setup_model: bool = True,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(policy, env, _init_setup_model=False, **kwargs)
-        self.loss_weights = {"contrastive": contrastive_weight}
-        if _init_setup_model:
-            self._setup_model()
-
-    def make_heads(self) -> dict[str, nn.Module]:
-        """Build W."""
-        return {"similarity": BilinearSimilarity(self.critic.encoder.features_dim)}
+    contrast: BilinearSimilarity
+    contrast_optimizer: torch.optim.Optimizer
 
     def augment(self, batch: FrameBatch) -> FrameBatch:
         """Crop o_t twice and o_{t+n} once; `frames` becomes (2B, 3k, h, w), the keys' crops come last."""
@@ -95,16 +72,46 @@ class CURL(RAD):
         augmented = super().augment(batch)
         return augmented._replace(frames=torch.cat([augmented.frames, keys]))
 
-    def encode(self, batch: FrameBatch) -> Encoded:
-        """Make the passes of one update and that of the target encoder over the keys' crops."""
+    def update_critic(self, batch: FrameBatch) -> Encoded:
+        """Take one Adam step by the critic's loss, and then one on encoder and W by InfoNCE."""
         queries, keys = batch.frames.chunk(2)
-        encoded = super().encode(batch._replace(frames=queries))
-        with torch.no_grad():
-            return replace(encoded, extras={"keys": self.critic_target.encoder(keys)})
+        encoded = super().update_critic(batch._replace(frames=queries))
+        self.update_contrast(queries, keys)
+        return encoded
 
-    def auxiliary_losses(self, batch: FrameBatch, encoded: Encoded) -> dict[str, Tensor]:
-        """Compute InfoNCE, and log how often the positive is the most similar key."""
-        logits = self.heads["similarity"](encoded.features, encoded.extras["keys"])
+    def update_contrast(self, queries: Tensor, keys: Tensor) -> None:
+        """Take one Adam step by InfoNCE, and log how often the positive is the most similar key.
+
+        Args:
+            queries: Crops of o_t, (B, 3k, h, w) uint8.
+            keys: Further crops of the same, likewise.
+        """
+        with torch.no_grad():
+            key_features = self.critic_target.encoder(keys)
+        logits = self.contrast(self.critic.encoder(queries), key_features)
+        loss = info_nce(logits)
+        self.contrast_optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.contrast_optimizer.step()
         found = logits.argmax(dim=1) == torch.arange(len(logits), device=logits.device)
-        self.meter.add({"curl/accuracy": found.float().mean()})
-        return {"contrastive": info_nce(logits)}
+        self.meter.add({"loss/contrastive": loss, "curl/accuracy": found.float().mean()})
+
+    def _setup_model(self) -> None:
+        super()._setup_model()
+        encoder = self.critic.encoder
+        self.contrast = BilinearSimilarity(encoder.features_dim).to(self.device)
+        trained = [*encoder.parameters(), *self.contrast.parameters()]
+        self.contrast_optimizer = self.policy.optimizer_class(
+            trained, lr=self.lr_schedule(1), **self.policy.optimizer_kwargs
+        )
+
+    def _update_learning_rate(self, optimizers: list[torch.optim.Optimizer] | torch.optim.Optimizer) -> None:
+        given = optimizers if isinstance(optimizers, list) else [optimizers]
+        super()._update_learning_rate([*given, self.contrast_optimizer])
+
+    def _excluded_save_params(self) -> list[str]:
+        return [*super()._excluded_save_params(), "contrast", "contrast_optimizer"]
+
+    def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
+        state_dicts, variables = super()._get_torch_save_params()
+        return [*state_dicts, "contrast", "contrast_optimizer"], variables

@@ -16,8 +16,11 @@ from semore_gym.policies.replay import FrameBatch
 from semore_gym.policies.visual_policy import VisualPolicy
 from semore_gym.policies.visual_sac import VisualSAC
 
-SIGMA_BOUNDS = (1e-4, 10.0)
-"""Least and greatest standard deviation of the predicted latent: those of DBC (Zhang 2020)."""
+SIGMA_BOUNDS = (0.1, 10.0)
+"""Least and greatest standard deviation of the predicted latent.
+
+LayerNorm gives the latents a deviation of about 1. DBC's (Zhang 2020) least, 1e-4, lets an error weigh 1e8.
+"""
 
 
 def bounded_gaussian(raw: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,7 +101,8 @@ class DeepMDP(VisualSAC):
         """Compute the transition's and the reward's loss; both are one-step, whatever the return."""
         inputs = torch.cat([encoded.features, batch.actions], dim=1)
         mean, sigma = bounded_gaussian(self.heads["transition"](inputs))
-        following = one_step_features(self.critic.encoder, batch, encoded.next_features)
+        encoder = self.critic.encoder
+        following = one_step_features(encoder, batch, encoder.head(encoded.next_maps))
         self.meter.add({"deepmdp/sigma": sigma.mean()})
         return {
             "transition": gaussian_loss(mean, sigma, following),

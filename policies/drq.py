@@ -84,9 +84,10 @@ class DrQ(VisualSAC):
         )
 
     def encode(self, batch: FrameBatch) -> Encoded:
-        """Make the passes of one update over all shifts; the policy's features are those of the first."""
+        """Make the passes of one update over all shifts; the actor sees the first ones."""
         encoded = super().encode(batch)
-        return replace(encoded, policy_features=encoded.policy_features.chunk(self.m)[0])
+        first = tuple(maps.chunk(self.m)[0] for maps in encoded.policy_maps)
+        return replace(encoded, policy_maps=first, policy_features=encoded.policy_features.chunk(self.m)[0])
 
     @torch.no_grad()
     def bootstrap(self, batch: FrameBatch, encoded: Encoded) -> Tensor:

@@ -19,16 +19,18 @@ class Encoded:
     Attributes:
         maps: Maps of o_t, with gradient.
         features: Of o_t, with gradient: what the critic and the auxiliary losses see, (B, F).
-        policy_features: Of o_t, without gradient: what the policy's loss sees, (B, F).
-        next_features: Of o_{t+n}, without gradient: what the next action is drawn from, (B, F).
+        policy_maps: Mixed maps of o_t, without gradient: what the actor sees in the policy's loss.
+        policy_features: Of o_t, without gradient: what the critic sees in the policy's loss, (B, F).
+        next_maps: Mixed maps of o_{t+n}, without gradient: what the next action is drawn from.
         target_features: Of o_{t+n} by the target encoder: what the critic bootstraps from, (B, F).
         extras: What a method's `encode` hands to its `auxiliary_losses`, by name.
     """
 
     maps: Maps
     features: Tensor
+    policy_maps: Maps
     policy_features: Tensor
-    next_features: Tensor
+    next_maps: Maps
     target_features: Tensor
     extras: Mapping[str, Tensor] = field(default_factory=dict)
 

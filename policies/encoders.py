@@ -1,12 +1,15 @@
 """Convolutional encoders: from stacked frames to maps to a feature vector.
 
-An encoder works in three steps, so that a loss can reuse what another has computed: `prepare` turns uint8
-frames into scaled inputs, `convolve` turns inputs into feature maps, `fuse` turns maps into features.
+An encoder works in four steps, so that a loss can reuse what another has computed: `prepare` turns uint8
+frames into scaled inputs, `convolve` turns inputs into feature maps, `mix` lets maps work on each other, and
+its `head` turns mixed maps into features. The actor has a head of its own on the same mixed maps.
 """
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 import torch
@@ -87,28 +90,45 @@ def require_history(frames_shape: tuple[int, int, int]) -> None:
         )
 
 
-def feature_head(shape: tuple[int, int, int], features_dim: int, eps: float = 1e-5) -> nn.Sequential:
-    """Flatten a map of `shape` (C, h, w), then Linear and LayerNorm, to `features_dim` numbers."""
-    inputs = shape[0] * shape[1] * shape[2]
-    return nn.Sequential(nn.Flatten(), nn.Linear(inputs, features_dim), nn.LayerNorm(features_dim, eps))
+class StreamHeads(nn.Module):
+    """One Flatten, Linear and LayerNorm for each stream, their outputs side by side.
+
+    Args:
+        shapes: (C, h, w) of each stream's map.
+        stream_dim: Length of each stream's features.
+    """
+
+    def __init__(self, shapes: Sequence[tuple[int, int, int]], stream_dim: int) -> None:
+        super().__init__()
+        self.streams = nn.ModuleList(
+            nn.Sequential(nn.Flatten(), nn.Linear(math.prod(shape), stream_dim), nn.LayerNorm(stream_dim))
+            for shape in shapes
+        )
+        initialise(self)
+
+    def forward(self, maps: Maps) -> Tensor:
+        """Turn one (B, C, h, w) map a stream into (B, streams * stream_dim) float32."""
+        return torch.cat([head(map) for head, map in zip(self.streams, maps, strict=True)], dim=1)
 
 
 class Encoder(nn.Module, ABC):
     """What every method's encoder can do.
 
     A new encoder takes the frames' shape as its first argument and hands it on, sets `features_dim` and
-    writes `convolve` and `fuse`.
+    `head`, and writes `convolve` and `make_head` (and `mix`, if its maps work on each other).
 
     Args:
         frames_shape: (3k, H, W) of the stacked frames that it sees.
 
     Attributes:
-        features_dim: Length of what `fuse` returns.
+        features_dim: Length of the feature vector.
+        head: What `make_head` made for the encoder itself.
         image_size: (H, W) of what it sees: the centre of larger frames; smaller ones in the centre of a
             black canvas.
     """
 
     features_dim: int
+    head: nn.Module
 
     def __init__(self, frames_shape: tuple[int, int, int]) -> None:
         super().__init__()
@@ -130,12 +150,20 @@ class Encoder(nn.Module, ABC):
         """Turn what `prepare` made into maps, one (B, C, h, w) float32 tensor a stream."""
 
     @abstractmethod
-    def fuse(self, maps: Maps) -> Tensor:
-        """Turn what `convolve` made into features, (B, features_dim) float32."""
+    def make_head(self) -> nn.Module:
+        """Build a head: from what `mix` returns to features, (B, features_dim) float32."""
+
+    def mix(self, maps: Maps) -> Maps:
+        """Let the maps that `convolve` made work on each other; they stay as they are here."""
+        return maps
+
+    def look(self, frames: Tensor) -> Maps:
+        """Turn (B, 3k, H, W) frames into what a head sees: `prepare`, `convolve`, `mix`."""
+        return self.mix(self.convolve(self.prepare(frames)))
 
     def forward(self, frames: Tensor) -> Tensor:
         """Encode (B, 3k, H, W) frames as (B, features_dim) float32."""
-        return self.fuse(self.convolve(self.prepare(frames)))
+        return self.head(self.look(frames))  # type: ignore[no-any-return]
 
 
 class PixelEncoder(Encoder):
@@ -148,7 +176,7 @@ class PixelEncoder(Encoder):
         stream_dim: Length of the feature vector.
 
     Attributes:
-        features_dim: Length of what `fuse` returns.
+        features_dim: Length of the feature vector.
         map_shape: (C, h, w) of the map.
 
     Example:
@@ -167,8 +195,8 @@ class PixelEncoder(Encoder):
         super().__init__(frames_shape)
         self.stem = convolutions(frames_shape[0], channels, first_kernel)
         self.map_shape = map_shape(self.stem, frames_shape)
-        self.head = feature_head(self.map_shape, stream_dim)
         self.features_dim = stream_dim
+        self.head = self.make_head()
         initialise(self)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -176,9 +204,9 @@ class PixelEncoder(Encoder):
         """Return ((B, C, h, w) float32,)."""
         return (self.stem(inputs[0]),)
 
-    def fuse(self, maps: Maps) -> Tensor:
-        """Return the head's (B, features_dim) float32."""
-        return self.head(maps[0])  # type: ignore[no-any-return]
+    def make_head(self) -> nn.Module:
+        """Build a Linear and a LayerNorm on the map."""
+        return StreamHeads([self.map_shape], self.features_dim)
 
 
 class Guidance(NamedTuple):
@@ -186,7 +214,7 @@ class Guidance(NamedTuple):
 
     Attributes:
         rows: (M,) int64, which samples have a mask.
-        knowledge: H^ of those, (M, C, h, w).
+        knowledge: H^ of those, (M, C, h, w), with gradient.
         blank: The encoding of an empty mask, (1, C, h, w), without gradient; as large as H^ in a collapse.
         keys: What K~ is made from, (B, C, h, w): H^ where there is a mask, F_s elsewhere.
     """
@@ -208,11 +236,9 @@ class DualStreamEncoder(Encoder):
         first_kernel: Side of the first kernel.
         stream_dim: Length of each stream's feature vector.
         interaction: Whether the streams interact before their heads (Eq. 6-7).
-        motion_eps: Added to the variance in the motion head's LayerNorm. The residual of a scene that stands
-            almost still is almost zero, and PyTorch's 1e-5 would blow its noise up to full size (ours).
 
     Attributes:
-        features_dim: Length of what `fuse` returns, 2 * stream_dim: semantic first, motion after it.
+        features_dim: Length of the feature vector, 2 * stream_dim: semantic first, motion after it.
         map_shape: (C, h, w) of each stream's map.
     """
 
@@ -223,7 +249,6 @@ class DualStreamEncoder(Encoder):
         first_kernel: int = 3,
         stream_dim: int = 50,
         interaction: bool = True,
-        motion_eps: float = 0.1,
     ) -> None:
         super().__init__(frames_shape)
         require_history(frames_shape)
@@ -233,8 +258,7 @@ class DualStreamEncoder(Encoder):
         self.motion = convolutions(frames_shape[0] - 3, channels, first_kernel)
         self.map_shape = map_shape(self.semantic, frames_shape)
         self.interaction = Interaction(self.map_shape) if interaction else None
-        self.semantic_head = feature_head(self.map_shape, stream_dim)
-        self.motion_head = feature_head(self.map_shape, stream_dim, motion_eps)
+        self.head = self.make_head()
         initialise(self)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -258,13 +282,16 @@ class DualStreamEncoder(Encoder):
         frames, residual = inputs
         return self.semantic(frames), self.motion(residual)
 
-    def guidance(self, semantic: Tensor, masks: Tensor, gradient: bool = False) -> Guidance:
+    def guidance(
+        self, semantic: Tensor, masks: Tensor, keys_gradient: bool = False, share: float = 1.0
+    ) -> Guidance:
         """Encode masks by the semantic stream, repeated over its input channels (H^ of Eq. 5).
 
         Args:
             semantic: F_s, (B, C, h, w).
             masks: (B, 1, H', W') uint8, or float in [0, 1]; all zero = no mask. Brought to `image_size`.
-            gradient: Whether the encoder's gradient flows through H^.
+            keys_gradient: Whether the encoder's gradient flows through the H^ in `keys` too.
+            share: Of the samples with a mask, which part gets H^ as its keys, drawn for each by itself.
         """
         masks = centre(masks, self.image_size)
         rows = masks.flatten(1).any(dim=1).nonzero().squeeze(1)
@@ -272,24 +299,33 @@ class DualStreamEncoder(Encoder):
         assert isinstance(first, nn.Conv2d)
         blank = masks.new_zeros(1, *masks.shape[1:])
         image = to_float(torch.cat([masks[rows], blank])).expand(-1, first.in_channels, -1, -1)
-        with torch.set_grad_enabled(gradient and torch.is_grad_enabled()):
-            maps = self.semantic(image.contiguous(memory_format=torch.channels_last))
-        return Guidance(rows, maps[:-1], maps[-1:].detach(), semantic.index_copy(0, rows, maps[:-1]))
+        maps = self.semantic(image.contiguous(memory_format=torch.channels_last))
+        knowledge, blank = maps[:-1], maps[-1:].detach()
+        guided = knowledge if keys_gradient else knowledge.detach()
+        chosen = rows
+        if share < 1.0:
+            drawn = torch.rand(len(rows), device=rows.device) < share
+            chosen, guided = rows[drawn], guided[drawn]
+        return Guidance(rows, knowledge, blank, semantic.index_copy(0, chosen, guided))
 
-    def fuse(self, maps: Maps, keys: Tensor | None = None) -> Tensor:
-        """Let the streams interact and reduce them to f = [f_s, f_m].
+    def make_head(self) -> nn.Module:
+        """Build a Linear and a LayerNorm on each stream's map."""
+        return StreamHeads([self.map_shape] * 2, self.stream_dim)
+
+    def mix(self, maps: Maps, keys: Tensor | None = None) -> Maps:
+        """Let the streams interact.
 
         Args:
             maps: F_s and F_m, each (B, C, h, w).
             keys: What K~ is made from, (B, C, h, w); F_s when None (unguided). No part without interaction.
 
         Returns:
-            Features (B, features_dim) float32.
+            The enhanced F_s and F_m, each (B, C, h, w).
         """
+        if self.interaction is None:
+            return maps
         semantic, motion = maps
-        if self.interaction is not None:
-            semantic, motion = self.interaction(semantic, motion, semantic if keys is None else keys)
-        return torch.cat([self.semantic_head(semantic), self.motion_head(motion)], dim=1)
+        return self.interaction(semantic, motion, semantic if keys is None else keys)  # type: ignore[no-any-return]
 
     def motion_features(self, features: Tensor) -> Tensor:
         """Cut f_m, (B, stream_dim), out of features (B, features_dim)."""

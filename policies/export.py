@@ -86,13 +86,14 @@ class ActingPath(nn.Module):
         super().__init__()
         self.encoder = copy.deepcopy(policy.critic.encoder).cpu()
         # not the actor itself: after training it holds tensors that cannot be copied
-        self.mean = copy.deepcopy(nn.Sequential(policy.actor.latent_pi, policy.actor.mu)).cpu()
+        actor = policy.actor
+        self.mean = copy.deepcopy(nn.Sequential(actor.head, actor.latent_pi, actor.mu)).cpu()
         self.register_buffer("low", torch.as_tensor(policy.action_space.low))
         self.register_buffer("high", torch.as_tensor(policy.action_space.high))
 
     def forward(self, frames: Tensor) -> Tensor:
         """Return the actions (B, A) float32 for frames (B, 3k, H, W) uint8."""
-        actions = torch.tanh(self.mean(self.encoder(frames)))
+        actions = torch.tanh(self.mean(self.encoder.look(frames)))
         return self.low + 0.5 * (actions + 1.0) * (self.high - self.low)
 
 

@@ -65,11 +65,12 @@ class SemoreExtractor(BaseFeaturesExtractor):
         """
         frames = observations["frames"] if isinstance(observations, dict) else observations
         self._check_scale(frames)
-        maps = self.encoder.convolve(self.encoder.prepare(frames))
         if not self.guided:
-            return self.encoder.fuse(maps)
+            return self.encoder(frames)  # type: ignore[no-any-return]
         assert isinstance(observations, dict)
-        return self.encoder.fuse(maps, self.encoder.guidance(maps[0], observations["mask"]).keys)
+        maps = self.encoder.convolve(self.encoder.prepare(frames))
+        keys = self.encoder.guidance(maps[0], observations["mask"]).keys
+        return self.encoder.head(self.encoder.mix(maps, keys))  # type: ignore[no-any-return]
 
     def _check_scale(self, frames: Tensor) -> None:
         # once: SB3 hands over unscaled floats where it was told normalize_images=False

@@ -6,15 +6,15 @@ from typing import ClassVar
 
 import torch
 from stable_baselines3.common.policies import BasePolicy
-from torch import Tensor
+from torch import Tensor, nn
 
 from semore_gym.policies.encoders import (
     PAPER_CHANNELS,
     Encoder,
     Inputs,
     Maps,
+    StreamHeads,
     convolutions,
-    feature_head,
     map_shape,
     require_history,
 )
@@ -39,7 +39,7 @@ class FlareEncoder(Encoder):
         stream_dim: Length of the feature vector.
 
     Attributes:
-        features_dim: Length of what `fuse` returns.
+        features_dim: Length of the feature vector.
         map_shape: (C, h, w) of a frame's map.
 
     Example:
@@ -60,9 +60,8 @@ class FlareEncoder(Encoder):
         self.frames = frames_shape[0] // 3
         self.stem = convolutions(3, channels, first_kernel)
         self.map_shape = map_shape(self.stem, (3, *frames_shape[1:]))
-        depth, height, width = self.map_shape
-        self.head = feature_head((2 * (self.frames - 1) * depth, height, width), stream_dim)
         self.features_dim = stream_dim
+        self.head = self.make_head()
         initialise(self)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -74,11 +73,16 @@ class FlareEncoder(Encoder):
         """Return the k frames' maps, oldest first, each (B, C, h, w) float32."""
         return self.stem(inputs[0]).unflatten(0, (-1, self.frames)).unbind(1)  # type: ignore[no-any-return]
 
-    def fuse(self, maps: Maps) -> Tensor:
-        """Return the features (B, features_dim) float32 of the k frames' maps."""
+    def mix(self, maps: Maps) -> Maps:
+        """Return the k - 1 newer maps and their differences as one map of 2 (k - 1) C channels."""
         newer = torch.cat(maps[1:], dim=1)
         older = torch.cat(maps[:-1], dim=1).detach()
-        return self.head(torch.cat([newer, newer - older], dim=1))  # type: ignore[no-any-return]
+        return (torch.cat([newer, newer - older], dim=1),)
+
+    def make_head(self) -> nn.Module:
+        """Build a Linear and a LayerNorm on what `mix` returns."""
+        depth, height, width = self.map_shape
+        return StreamHeads([(2 * (self.frames - 1) * depth, height, width)], self.features_dim)
 
 
 class FlarePolicy(VisualPolicy):

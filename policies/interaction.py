@@ -24,6 +24,11 @@ def interaction_attention(keys: Tensor, motion: Tensor) -> Tensor:
 class Interaction(nn.Module):
     """Adds to each stream's map what a linear layer of its own makes of the attention (Eq. 6-7).
 
+    The outer softmax acts on values that sum to 2 over N positions, so that X is nearly the constant 1/N, and
+    what it adds is nearly nothing. The linear layers get N (N X - 1) instead, which for small scores S = K^T M
+    is about S + S^T, each less the mean of its rows: with their biases they can represent the same functions
+    of it, and it is of the size of the scores (ours).
+
     Args:
         map_shape: (C, h, w) of both maps. K~ and M~ have d = max(C // 4, 1) channels (ours).
     """
@@ -46,11 +51,13 @@ class Interaction(nn.Module):
             knowledge: What K~ is made from, (B, C, h, w): H^ where guided, F_s elsewhere.
 
         Returns:
-            F_s + FN_s(X) and F_m + FN_m(X), each (B, C, h, w).
+            F_s + FN_s(N (N X - 1)) and F_m + FN_m(N (N X - 1)), each (B, C, h, w).
         """
         attention = interaction_attention(
             self.to_keys(knowledge).flatten(2), self.to_motion(motion).flatten(2)
         )
+        positions = attention.shape[-1]
+        attention = positions * (positions * attention - 1.0)
         return (
             semantic + self._as_map(self.to_semantic_map(attention), semantic),
             motion + self._as_map(self.to_motion_map(attention), motion),

@@ -77,17 +77,18 @@ def temperature_loss(log_temperature: Tensor, log_prob: Tensor, target_entropy: 
 def semantic_guidance_loss(semantic: Tensor, knowledge: Tensor) -> tuple[Tensor, Tensor]:
     """Compute L_S-G = mean over samples of ||F_s - H^||_1 / ||H^||_1 (Eq. 5).
 
-    The denominator is clamped from below at 1e-3 times the number of elements of F_s: a tiny mask can give
-    an H^ near zero (ours).
+    The gradient flows through H^ in the numerator and in the denominator, as Eq. 5 says. Without biases F_s
+    and H^ are homogeneous in the kernels that they share, so that the loss does not change when these are
+    scaled; with a constant H^ it would pull F_s to zero. The denominator is clamped from below at 1e-3 times
+    the number of elements of F_s: a tiny mask can give an H^ near zero (ours).
 
     Args:
         semantic: F_s of the samples that have a mask, (M, C, h, w), before the interaction; M may be 0.
-        knowledge: H^ of the same samples, (M, C, h, w); a constant here, whatever graph it carries (ours).
+        knowledge: H^ of the same samples, (M, C, h, w), with gradient.
 
     Returns:
         The loss, a scalar, exactly 0 for M = 0; and how many denominators were clamped, a scalar.
     """
-    knowledge = knowledge.detach()
     difference = (semantic - knowledge).abs().flatten(1).sum(dim=1)  # (M,)
     size = knowledge.abs().flatten(1).sum(dim=1)  # (M,)
     least = 1e-3 * semantic[:1].numel() if len(semantic) else 1.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 from stable_baselines3.common.type_aliases import GymEnv
@@ -12,6 +14,8 @@ from semore_gym.policies.replay import FrameBatch
 from semore_gym.policies.visual_policy import VisualPolicy
 from semore_gym.policies.visual_sac import VisualSAC
 
+IMAGE_SCALE = 0.84  # of a crop, in the paper
+
 
 class RAD(VisualSAC):
     """VisualSAC that learns from augmented images (Laskin 2020).
@@ -21,10 +25,11 @@ class RAD(VisualSAC):
     translate). Nothing else changes: y and the losses are SAC's. Acting sees the centre crop, or the image in
     the canvas's centre.
 
-    The paper crops images of 100 pixels to 84, and translates images of 100 pixels on a canvas of 108. Here
-    the images are cropped as the environment makes them, so that the encoder sees less of the road than the
-    other methods' does; and the paper's further augmentations, of which it found these two the best for
-    continuous control, are left out. A random shift is `DrQ` with k = m = 1.
+    The paper crops images of 100 pixels to 84, and translates images of 100 pixels on a canvas of 108. So the
+    encoder sees pictures of another size than the environment makes: `rendered_side` tells the size for
+    which it sees what the other methods' does, and `semore train` makes pictures of that size. The paper's
+    further augmentations, of which it found these two the best for continuous control, are left out. A
+    random shift is `DrQ` with k = m = 1.
 
     Args:
         policy: `"VisualPolicy"` or a subclass of `VisualPolicy`.
@@ -44,7 +49,7 @@ class RAD(VisualSAC):
         self,
         policy: str | type[VisualPolicy],
         env: GymEnv | str,
-        image_scale: float = 0.84,
+        image_scale: float = IMAGE_SCALE,
         policy_kwargs: dict[str, Any] | None = None,
         _init_setup_model: bool = True,
         **kwargs: Any,
@@ -62,6 +67,12 @@ class RAD(VisualSAC):
             _init_setup_model=_init_setup_model,
             **kwargs,
         )
+
+    @classmethod
+    def rendered_side(cls, side: int, options: Mapping[str, Any]) -> int:
+        """Find how large pictures must be for a crop (or a canvas) of `side` pixels: side / image_scale."""
+        # 84 / 0.84 is a little less than 100
+        return math.floor(round(side / options.get("image_scale", IMAGE_SCALE), 6))
 
     def augment(self, batch: FrameBatch) -> FrameBatch:
         """Crop or translate o_t, with its mask, and o_{t+n}."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -23,6 +26,8 @@ from semore_gym.policies.replay import FrameBatch, FrameReplayBuffer
 from semore_gym.policies.selective import SelectiveReplayBuffer
 from semore_gym.policies.visual_policy import SemorePolicy, VisualPolicy, frames_shape
 from semore_gym.policies.visual_sac import VisualSAC
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -59,13 +64,14 @@ class SemoreSAC(VisualSAC):
         env: Environment whose observation is Dict(frames, mask[, residual]); `m1` and `m2` need no mask.
         variant: Row of Table 2: `m1` semantic stream only, `m2` both streams concatenated, `m3` with L_S-G as
             well, `m4` with motion prediction and interaction as well (Semore).
-        semantic_weight: Weight of L_S-G, 1 in the paper. Where masks cover little of the image, as on
-            HighWay, 1 drives F_s to zero in some 40 updates (see `semantic/batch_variance`), 0.01 does not.
+        semantic_weight: Weight of L_S-G, 1 in the paper.
         transition_weight: Weight of L_trans.
         reward_weight: Weight of L_R.
         transition_reduction: `"mean"`, or `"sum"` for Eq. 8 to the letter.
         guide: `"gradient-pass"`, or `"all"` to guide every pass over o_t, the policy's loss too. The buffer
             hands out masks of o_t alone: o_{t+n} is unguided either way.
+        guided_share: Of the samples with a mask, which part is guided, drawn anew for each update; 0 guides
+            none, and the mask works through L_S-G alone.
         guide_gradient: Whether the critic's and the heads' gradient reaches the encoder through H^ in K~.
         judge: Name of the judge of the selective buffer, or a judge; None keeps every transition. The
             arguments of one that is named go into `replay_buffer_kwargs={"judge_kwargs": {...}}`.
@@ -88,6 +94,7 @@ class SemoreSAC(VisualSAC):
         reward_weight: float = 1.0,
         transition_reduction: Literal["mean", "sum"] = "mean",
         guide: Literal["gradient-pass", "all"] = "gradient-pass",
+        guided_share: float = 1.0,
         guide_gradient: bool = False,
         judge: Judge | str | None = "rule",
         replay_buffer_class: type[FrameReplayBuffer] | None = None,
@@ -99,6 +106,8 @@ class SemoreSAC(VisualSAC):
         _check_choice("variant", variant, tuple(VARIANTS))
         _check_choice("transition_reduction", transition_reduction, ("mean", "sum"))
         _check_choice("guide", guide, ("gradient-pass", "all"))
+        if not 0.0 <= guided_share <= 1.0:
+            raise ValueError(f"guided_share must be in [0, 1], got {guided_share}")
         if judge is not None:
             replay_buffer_class = replay_buffer_class or SelectiveReplayBuffer
             if not issubclass(replay_buffer_class, SelectiveReplayBuffer):
@@ -119,6 +128,9 @@ class SemoreSAC(VisualSAC):
         self.loss_weights = {name: weights[name] for name in VARIANTS[variant].losses}
         self.transition_reduction = transition_reduction
         self.guide = guide
+        self.guided_share = guided_share
+        self._first_variance: float | None = None
+        self._collapse_told = False
         self.guide_gradient = guide_gradient
         if _init_setup_model:
             self._setup_model()
@@ -144,14 +156,17 @@ class SemoreSAC(VisualSAC):
             return super().encode(batch)
         encoder = self.dual_stream
         maps = encoder.convolve(encoder.prepare(batch.frames))
-        guidance = encoder.guidance(maps[0], batch.masks, self.guide_gradient)
-        features = encoder.fuse(maps, guidance.keys)
+        guidance = encoder.guidance(maps[0], batch.masks, self.guide_gradient, self.guided_share)
+        mixed = encoder.mix(maps, guidance.keys)
+        features = encoder.head(mixed)
         with torch.no_grad():
-            plain = encoder.fuse(maps)
-        policy_features = features.detach() if self.guide == "all" else plain
+            plain_maps = encoder.mix(maps)
+            plain = encoder.head(plain_maps)
         self._log_guidance(maps[0], features, plain, guidance)
+        if self.guide == "all":
+            plain_maps, plain = tuple(each.detach() for each in mixed), features.detach()
         extras = {"rows": guidance.rows, "knowledge": guidance.knowledge}
-        return Encoded(maps, features, policy_features, *self.encode_next(batch), extras)
+        return Encoded(maps, features, plain_maps, plain, *self.encode_next(batch), extras)
 
     def auxiliary_losses(self, batch: FrameBatch, encoded: Encoded) -> dict[str, Tensor]:
         """Compute L_R, L_S-G and L_trans, those that the variant has (Eq. 5, 8, 9)."""
@@ -180,12 +195,29 @@ class SemoreSAC(VisualSAC):
         if len(guidance.rows):
             size = guidance.knowledge.abs().flatten(1).sum(dim=1).mean()
             self.meter.add({"semantic/blank_to_knowledge": guidance.blank.abs().sum() / size.clamp(min=1e-8)})
+        variance = semantic.var(dim=0).mean()
+        if self._first_variance is None:
+            self._first_variance = float(variance)
         self.meter.add(
             {
                 "semantic/masked_fraction": semantic.new_tensor(len(guidance.rows) / len(semantic)),
-                "semantic/batch_variance": semantic.var(dim=0).mean(),
+                "semantic/batch_variance": variance,
                 "semantic/guidance_gap": (guided - plain).norm() / plain.norm(),
             }
+        )
+
+    def watch(self, logged: Mapping[str, float]) -> None:
+        """Warn once when the semantic stream has gone silent: it tells observations apart no more."""
+        variance = logged.get("semantic/batch_variance", math.inf)
+        if self._first_variance is None or self._collapse_told or variance >= 1e-3 * self._first_variance:
+            return
+        self._collapse_told = True
+        logger.warning(
+            "the semantic stream has collapsed: after %d updates semantic/batch_variance is %.1e, "
+            "at the first it was %.1e",
+            self._n_updates,
+            variance,
+            self._first_variance,
         )
 
     def _setup_learn(self, *args: Any, **kwargs: Any) -> Any:

@@ -10,8 +10,8 @@ from semore_gym.policies.encoders import (
     Encoder,
     Inputs,
     Maps,
+    StreamHeads,
     convolutions,
-    feature_head,
     map_shape,
     require_history,
 )
@@ -63,7 +63,7 @@ class SimounEncoder(Encoder):
         stream_dim: Length of each stream's feature vector.
 
     Attributes:
-        features_dim: Length of what `fuse` returns, 2 * stream_dim: appearance first, motion after it.
+        features_dim: Length of the feature vector, 2 * stream_dim: appearance first, motion after it.
         map_shape: (C, h, w) of each stream's map.
 
     Example:
@@ -87,8 +87,7 @@ class SimounEncoder(Encoder):
         self.motion = convolutions(frames_shape[0] - 3, channels, first_kernel)
         self.map_shape = map_shape(self.appearance, (3, *frames_shape[1:]))
         self.interaction = StructuralInteraction(self.map_shape[0])
-        self.appearance_head = feature_head(self.map_shape, stream_dim)
-        self.motion_head = feature_head(self.map_shape, stream_dim)
+        self.head = self.make_head()
         initialise(self)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -103,10 +102,13 @@ class SimounEncoder(Encoder):
         newest, differences = inputs
         return self.appearance(newest), self.motion(differences)
 
-    def fuse(self, maps: Maps) -> Tensor:
-        """Let the streams interact and reduce them to f = [f_a, f_m], (B, features_dim) float32."""
-        appearance, motion = self.interaction(*maps)
-        return torch.cat([self.appearance_head(appearance), self.motion_head(motion)], dim=1)
+    def mix(self, maps: Maps) -> Maps:
+        """Let the streams interact; returns the enhanced F_a and F_m, each (B, C, h, w)."""
+        return self.interaction(*maps)  # type: ignore[no-any-return]
+
+    def make_head(self) -> nn.Module:
+        """Build a Linear and a LayerNorm on each stream's map: f = [f_a, f_m]."""
+        return StreamHeads([self.map_shape] * 2, self.stream_dim)
 
     def streams(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Cut features (B, features_dim) into f_a and f_m, (B, stream_dim) each."""

@@ -14,7 +14,7 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from stable_baselines3.sac.policies import Actor, SACPolicy
 from torch import Tensor, nn
 
-from semore_gym.policies.encoders import DualStreamEncoder, Encoder, PixelEncoder
+from semore_gym.policies.encoders import DualStreamEncoder, Encoder, Maps, PixelEncoder
 from semore_gym.policies.networks import initialise
 
 
@@ -107,11 +107,45 @@ class VisualCritic(ContinuousCritic):
         return torch.cat([network(inputs) for network in self.q_networks], dim=1)
 
 
+class VisualActor(Actor):
+    """SAC's actor on a head of its own over the maps of the critic's encoder (SAC-AE, CURL, DMR).
+
+    Its observations are mixed maps, which the encoder's `look` makes of frames.
+
+    Args:
+        encoder: Whose maps it will see; nothing of it is kept.
+        features_space: Box of the head's features.
+        action_space: Box of the actions.
+        net_arch: Widths of the hidden layers.
+        activation_fn: Class of the hidden activations.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        features_space: spaces.Box,
+        action_space: spaces.Box,
+        net_arch: list[int],
+        activation_fn: type[nn.Module],
+    ) -> None:
+        features = FlattenExtractor(features_space)
+        super().__init__(
+            features_space, action_space, net_arch, features, features.features_dim, activation_fn
+        )
+        initialise(self)
+        self.head = encoder.make_head()
+
+    def extract_features(self, obs: Maps, features_extractor: nn.Module) -> Tensor:  # type: ignore[override]
+        """Turn mixed maps, each (B, C, h, w), into features (B, features_dim)."""
+        return self.head(obs)  # type: ignore[no-any-return]
+
+
 class VisualPolicy(SACPolicy):
-    """SAC's actor and critics on the features of one encoder, which the critic owns.
+    """SAC's actor and critics on one encoder, which the critic owns.
 
     Stable-Baselines3 trains a shared features extractor by the policy's loss only; every method here trains
-    it by the critic's loss and the auxiliary ones, and hands the actor detached features.
+    its encoder by the critic's loss and the auxiliary ones, and hands the actor detached maps, on which it
+    has a Linear and a LayerNorm of its own.
 
     Args:
         observation_space: Box (3k, H, W) uint8 or a Dict with it as `frames`.
@@ -131,6 +165,7 @@ class VisualPolicy(SACPolicy):
 
     default_encoder: ClassVar[type[Encoder]] = PixelEncoder
     action_space: spaces.Box
+    actor: VisualActor
     critic: VisualCritic
     critic_target: VisualCritic
 
@@ -174,12 +209,10 @@ class VisualPolicy(SACPolicy):
         self.critic_target.load_state_dict(self.critic.state_dict())
         self.critic_target.requires_grad_(False)
         self.critic_target.set_training_mode(False)
-        space = self._features_space(self.critic.encoder)
-        features = FlattenExtractor(space)
-        self.actor = Actor(
-            space, self.action_space, actor_arch, features, features.features_dim, self.activation_fn
+        encoder = self.critic.encoder
+        self.actor = VisualActor(
+            encoder, self._features_space(encoder), self.action_space, actor_arch, self.activation_fn
         )
-        initialise(self.actor)
         for part in (self.actor, self.critic):
             part.optimizer = self.optimizer_class(
                 part.parameters(),
@@ -214,7 +247,7 @@ class VisualPolicy(SACPolicy):
 
     def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
         frames = observation["frames"] if isinstance(observation, dict) else observation
-        return self.actor(self.critic.encoder(frames), deterministic)  # type: ignore[no-any-return]
+        return self.actor(self.critic.encoder.look(frames), deterministic)  # type: ignore[no-any-return]
 
 
 class SemorePolicy(VisualPolicy):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -12,11 +13,12 @@ from torch import Tensor, nn
 
 from semore_gym.policies import losses
 from semore_gym.policies.encoded import Encoded
+from semore_gym.policies.encoders import Maps
 from semore_gym.policies.metrics import Meter
 from semore_gym.policies.networks import update_average
 from semore_gym.policies.replay import FrameBatch, FrameReplayBuffer
 from semore_gym.policies.stored import StoredSAC
-from semore_gym.policies.visual_policy import VisualCritic, VisualPolicy, frames_shape
+from semore_gym.policies.visual_policy import VisualActor, VisualCritic, VisualPolicy, frames_shape
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +37,11 @@ class VisualSAC(StoredSAC):
         buffer_size: Transitions kept.
         learning_starts: Agent steps before the first update, with random actions.
         batch_size: Transitions a batch.
+        warm_up_updates: Updates at once when learning starts; None is `learning_starts` (DMR, Xu 2024),
+            0 none.
+        reward_scale: What rewards are multiplied by for learning; the buffer and the log keep them as they
+            are. None takes the environment's `reward_scale`, 1 where it has none. That of a `DrivingEnv` is
+            1 / frame_skip, so that the mean over a step's ticks is learnt from, not their sum.
         tau: Step of the moving average towards the critics, a target update.
         encoder_tau: The same towards the encoder.
         ent_coef: Temperature, `"auto_<start>"` or a fixed number.
@@ -49,6 +56,7 @@ class VisualSAC(StoredSAC):
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"VisualPolicy": VisualPolicy}
     policy: VisualPolicy
+    actor: VisualActor
     critic: VisualCritic
     critic_target: VisualCritic
     heads: nn.ModuleDict
@@ -61,6 +69,8 @@ class VisualSAC(StoredSAC):
         buffer_size: int = 100_000,
         learning_starts: int = 1_000,
         batch_size: int = 128,
+        warm_up_updates: int | None = None,
+        reward_scale: float | None = None,
         tau: float = 0.01,
         encoder_tau: float = 0.05,
         ent_coef: str | float = "auto_0.1",
@@ -75,6 +85,10 @@ class VisualSAC(StoredSAC):
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        if warm_up_updates is not None and warm_up_updates < 0:
+            raise ValueError(f"warm_up_updates must be at least 0, got {warm_up_updates}")
+        if reward_scale is not None and not reward_scale > 0:
+            raise ValueError(f"reward_scale must be greater than 0, got {reward_scale}")
         if kwargs.get("n_steps", 1) != 1:
             steps = kwargs["n_steps"]
             raise ValueError(f"n_steps must be given as replay_buffer_kwargs={{'n_steps': {steps}}}")
@@ -94,6 +108,8 @@ class VisualSAC(StoredSAC):
             **kwargs,
         )
         self.algorithm = type(self).__name__
+        self.warm_up_updates = learning_starts if warm_up_updates is None else warm_up_updates
+        self.reward_scale = reward_scale
         self.encoder_tau = encoder_tau
         self.ent_coef_lr = ent_coef_lr
         self.actor_every = actor_every
@@ -103,13 +119,27 @@ class VisualSAC(StoredSAC):
         if _init_setup_model:
             self._setup_model()
 
+    @classmethod
+    def rendered_side(cls, side: int, options: Mapping[str, Any]) -> int:
+        """Find how large pictures must be for the encoder to see `side` pixels; as large, here.
+
+        Args:
+            side: What the encoder is to see [px].
+            options: Keywords that the algorithm will be made with.
+        """
+        return side
+
     def make_heads(self) -> dict[str, nn.Module]:
         """Build the networks of the auxiliary losses; they train and are saved with the critic."""
         return {}
 
     def sample(self, batch_size: int) -> FrameBatch:
-        """Draw a batch."""
-        return self.frame_buffer.sample_frames(batch_size)
+        """Draw a batch, its rewards scaled."""
+        batch = self.frame_buffer.sample_frames(batch_size)
+        assert self.reward_scale is not None
+        return batch._replace(
+            rewards=batch.rewards * self.reward_scale, step_rewards=batch.step_rewards * self.reward_scale
+        )
 
     def augment(self, batch: FrameBatch) -> FrameBatch:
         """Augment a batch; nothing here."""
@@ -119,38 +149,47 @@ class VisualSAC(StoredSAC):
         """Make an update's passes: o_t with gradient, o_{t+n} without, o_{t+n} by the target encoder."""
         encoder = self.critic.encoder
         maps = encoder.convolve(encoder.prepare(batch.frames))
-        features = encoder.fuse(maps)
-        next_features, target_features = self.encode_next(batch)
-        return Encoded(maps, features, features.detach(), next_features, target_features)
+        mixed = encoder.mix(maps)
+        features = encoder.head(mixed)
+        policy_maps = tuple(each.detach() for each in mixed)
+        return Encoded(maps, features, policy_maps, features.detach(), *self.encode_next(batch))
 
     @torch.no_grad()
-    def encode_next(self, batch: FrameBatch) -> tuple[Tensor, Tensor]:
-        """Encode o_{t+n} by the online and by the target encoder, (B, F) each."""
+    def encode_next(self, batch: FrameBatch) -> tuple[Maps, Tensor]:
+        """Give o_{t+n} as mixed maps of the online encoder and as features (B, F) of the target encoder."""
         inputs = self.critic.encoder.prepare(batch.next_frames)
         online, target = self.critic.encoder, self.critic_target.encoder
-        return online.fuse(online.convolve(inputs)), target.fuse(target.convolve(inputs))
+        return online.mix(online.convolve(inputs)), target.head(target.mix(target.convolve(inputs)))
 
     def auxiliary_losses(self, batch: FrameBatch, encoded: Encoded) -> dict[str, Tensor]:
         """Compute a method's further losses by name, each a scalar; their weights are `loss_weights`."""
         return {}
 
+    def watch(self, logged: Mapping[str, float]) -> None:
+        """Look at what is about to be logged, to warn of what goes wrong; nothing here."""
+
     @torch.no_grad()
     def bootstrap(self, batch: FrameBatch, encoded: Encoded) -> Tensor:
         """Compute the critic's target y, (B, 1)."""
-        actions, log_prob = self.actor.action_log_prob(encoded.next_features)
+        actions, log_prob = self.actor.action_log_prob(encoded.next_maps)
         next_q = self.critic_target.values(encoded.target_features, actions)
         return losses.soft_target(
             batch.rewards, batch.dones, batch.discounts, next_q, log_prob.reshape(-1, 1), self.temperature
         )
 
     def train(self, gradient_steps: int, batch_size: int = 128) -> None:
-        """Do `gradient_steps` updates, or wait where the buffer cannot fill a batch."""
+        """Do `gradient_steps` updates, or wait where the buffer cannot fill a batch.
+
+        The first time, `warm_up_updates` come before them.
+        """
         if self.frame_buffer.sampleable < batch_size:
             self._wait(batch_size)
             return
         self._waiting = False
         self.policy.set_training_mode(True)
         self._update_learning_rate([self.actor.optimizer, self.critic.optimizer])
+        if self._n_updates == 0:
+            gradient_steps += self.warm_up_updates
         for _ in range(gradient_steps):
             batch = self.augment(self.sample(batch_size))
             encoded = self.update_critic(batch)
@@ -179,7 +218,7 @@ class VisualSAC(StoredSAC):
 
     def update_actor(self, encoded: Encoded) -> None:
         """Take one step on the actor and, where it is learnt, on the temperature."""
-        actions, log_prob = self.actor.action_log_prob(encoded.policy_features)
+        actions, log_prob = self.actor.action_log_prob(encoded.policy_maps)
         log_prob = log_prob.reshape(-1, 1)
         q = self.critic.values(encoded.policy_features, actions)
         loss = losses.actor_loss(log_prob, q, self.temperature)
@@ -237,6 +276,8 @@ class VisualSAC(StoredSAC):
                 f"replay_buffer_kwargs['gamma'] must be the algorithm's gamma {self.gamma}, "
                 f"got {self.replay_buffer_kwargs['gamma']}"
             )
+        if self.reward_scale is None:
+            self.reward_scale = self._usual_reward_scale()
         super()._setup_model()
         self.meter = Meter()
         self.heads = nn.ModuleDict(self.make_heads()).to(self.device)
@@ -244,6 +285,11 @@ class VisualSAC(StoredSAC):
             self.critic.optimizer.add_param_group({"params": list(self.heads.parameters())})
         if self.log_ent_coef is not None:
             self.ent_coef_optimizer = torch.optim.Adam([self.log_ent_coef], lr=self.ent_coef_lr)
+
+    def _usual_reward_scale(self) -> float:
+        if self.env is None or not self.env.has_attr("reward_scale"):
+            return 1.0
+        return float(self.env.get_attr("reward_scale", 0)[0])
 
     def _setup_learn(self, *args: Any, **kwargs: Any) -> Any:
         if self._vec_normalize_env is not None:
@@ -254,7 +300,9 @@ class VisualSAC(StoredSAC):
 
     def dump_logs(self) -> None:
         """Write what has been gathered since the last dump; the only place where tensors become numbers."""
-        for name, value in self.meter.drain(self.num_timesteps).items():
+        logged = self.meter.drain(self.num_timesteps)
+        self.watch(logged)
+        for name, value in logged.items():
             self.logger.record(name, value)
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
         for name, value in self.frame_buffer.counts().items():

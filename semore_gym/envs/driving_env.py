@@ -164,6 +164,11 @@ class DrivingEnv(gym.Env[npt.NDArray[np.uint8], npt.NDArray[np.float32]]):
         terminated = bool(end_reason) and not truncated
         return self._observation, sum(rewards.values()), terminated, truncated, dict(self._info)
 
+    @property
+    def reward_scale(self) -> float:
+        """1 / frame_skip, which makes a mean over ticks of a step's reward; `VisualSAC` learns from it."""
+        return 1.0 / self.frame_skip
+
     def render(self) -> Any:
         """The chase view with a head-up display.
 

@@ -44,7 +44,7 @@ class PixelExtractor(BaseFeaturesExtractor):
 
     def forward(self, observations):
         inputs = self.encoder.prepare(observations) if self.channels_last else (observations,)
-        return self.encoder.fuse(self.encoder.convolve(inputs))
+        return self.encoder.head(self.encoder.mix(self.encoder.convolve(inputs)))
 
 
 def sb3_sac(size, preset, channels_last, **arguments):

@@ -1,5 +1,6 @@
 import copy
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import gymnasium as gym
@@ -8,8 +9,10 @@ import pytest
 import torch
 from gymnasium import spaces
 
+import semore_gym
 from semore_gym.policies import VisualSAC, make_algorithm
 from semore_gym.policies.replay import FrameBatch
+from semore_gym.scenarios import SCENARIOS
 
 SMALL = {"net_arch": [32, 32], "encoder_kwargs": {"channels": (8, 8, 8, 8), "stream_dim": 16}}
 
@@ -110,8 +113,35 @@ def make_env() -> type[PointAtDot]:
 @pytest.fixture
 def small() -> dict[str, Any]:
     """Arguments of a small, quick algorithm."""
-    sizes = {"learning_starts": 20, "batch_size": 16, "buffer_size": 500}
+    sizes = {"learning_starts": 20, "batch_size": 16, "buffer_size": 500, "warm_up_updates": 0}
     return {"policy_kwargs": copy.deepcopy(SMALL), **sizes, "seed": 0, "device": "cpu"}
+
+
+@cache
+def _real_batch(scenario: str, size: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Frames and masks of steps at moderate throttle, each of which has a mask."""
+    env = semore_gym.make_env(f"SemoreCarla-{scenario}-v0", masks="oracle", image_size=size)
+    frames, masks = [], []
+    observation, _ = env.reset(seed=0)
+    while len(frames) < count:
+        observation, _, terminated, truncated, _ = env.step(np.array([0.0, 0.4], np.float32))
+        if observation["mask"].any():
+            frames.append(torch.from_numpy(observation["frames"]))
+            masks.append(torch.from_numpy(observation["mask"]))
+        if terminated or truncated:
+            observation, _ = env.reset()
+    env.close()
+    return torch.stack(frames), torch.stack(masks)
+
+
+@pytest.fixture(scope="session")
+def real_batches() -> Callable[..., list[tuple[torch.Tensor, torch.Tensor]]]:
+    """Frames (B, 9, H, W) and masks (B, 1, H, W) of each scenario, at a side of `size`."""
+
+    def make(size: int, count: int = 32) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        return [_real_batch(scenario, size, count) for scenario in SCENARIOS]
+
+    return make
 
 
 @pytest.fixture

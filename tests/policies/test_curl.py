@@ -55,50 +55,63 @@ def test_queries_and_keys_are_two_crops_of_the_same_observations(model, make_bat
             assert (windows == crop[:, None, None]).all(dim=(0, 3, 4)).any()
 
 
-def test_the_critic_sees_the_queries_and_the_target_encoder_the_keys(model, make_batch):
-    batch = model.augment(make_batch())
-    with torch.no_grad():  # as if a while had passed
-        for parameter in model.critic_target.encoder.parameters():
-            parameter.add_(0.01)
-    encoded = model.encode(batch)
-    assert torch.equal(encoded.features, model.critic.encoder(batch.frames[:8]))
-    assert torch.equal(encoded.policy_features, encoded.features)
-    assert torch.equal(encoded.extras["keys"], model.critic_target.encoder(batch.frames[8:]))
-    assert not encoded.policy_features.requires_grad
-    assert not encoded.extras["keys"].requires_grad
+def test_the_critic_sees_the_queries(model, make_batch):
+    batch, seen = model.augment(make_batch()), []
+    model.critic.encoder.stem.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    model.update_critic(batch)
+    queries = batch.frames[:8].float() / 255
+    torch.testing.assert_close(seen[0], queries)  # the critic's loss
+    torch.testing.assert_close(seen[-1], queries)  # the contrastive loss, after the critic's step
+    assert len(seen) == 3  # and the next observations between them
+
+
+def contrast_reference(model, queries, keys):
+    queries, keys = model.critic.encoder(queries), model.critic_target.encoder(keys)
+    logits = (queries @ model.contrast.weight @ keys.T).detach().numpy()
+    loss = np.mean([np.log(np.exp(row - row[i]).sum()) for i, row in enumerate(logits)])
+    return loss, np.mean(logits.argmax(axis=1) == np.arange(len(logits)))
 
 
 def test_the_loss_is_info_nce_over_the_batch(model, make_batch):
-    batch = model.augment(make_batch())
-    encoded = model.encode(batch)
-    queries, keys = encoded.features.detach().numpy(), encoded.extras["keys"].numpy()
-    logits = queries @ model.heads["similarity"].weight.detach().numpy() @ keys.T
-    expected = np.mean([np.log(np.exp(row - row[i]).sum()) for i, row in enumerate(logits)])
-    loss = model.auxiliary_losses(batch, encoded)["contrastive"]
-    assert loss.item() == pytest.approx(expected, rel=1e-4)
-    assert model.meter.drain(0)["curl/accuracy"] == np.mean(logits.argmax(axis=1) == np.arange(8))
+    with torch.no_grad():  # as if a while had passed
+        for parameter in model.critic_target.encoder.parameters():
+            parameter.add_(0.01)
+    queries, keys = model.augment(make_batch()).frames.chunk(2)
+    loss, accuracy = contrast_reference(model, queries, keys)
+    model.update_contrast(queries, keys)
+    log = model.meter.drain(0)
+    assert log["loss/contrastive"] == pytest.approx(loss, rel=1e-4)
+    assert log["curl/accuracy"] == accuracy
 
 
-def test_the_loss_trains_encoder_and_w_and_nothing_else(model, make_batch):
-    batch = model.augment(make_batch())
-    model.auxiliary_losses(batch, model.encode(batch))["contrastive"].backward()
-    assert all(parameter.grad.abs().sum() > 0 for parameter in model.heads.parameters())
-    assert all(parameter.grad is not None for parameter in model.critic.encoder.parameters())
-    others = [*model.critic.q_networks, model.critic_target, model.actor]
-    assert all(parameter.grad is None for part in others for parameter in part.parameters())
+def test_the_loss_has_an_adam_of_its_own_for_encoder_and_w_and_nothing_else(model, make_batch):
+    state = {name: value.clone() for name, value in model.policy.state_dict().items()}
+    weight = model.contrast.weight.detach().clone()
+    model.update_contrast(*model.augment(make_batch()).frames.chunk(2))
+    moved = {name for name, value in model.policy.state_dict().items() if not torch.equal(value, state[name])}
+    assert moved == {name for name in state if name.startswith("critic.encoder.")}
+    assert not torch.equal(model.contrast.weight, weight)
+    assert not model.critic.optimizer.state  # which has seen nothing of it
 
 
-def test_the_weight_scales_the_loss_in_the_one_backward_pass(make_env, small, make_batch):
-    gradients = []
-    for weight in (0.0, 1.0, 3.0):
-        model = make_algorithm("curl", make_env(), contrastive_weight=weight, **small)
-        torch.manual_seed(0)
-        model.update_critic(model.augment(make_batch()))
-        gradients.append(torch.cat([p.grad.flatten() for p in model.critic.encoder.parameters()]))
-    torch.testing.assert_close(
-        gradients[2] - gradients[0], 3 * (gradients[1] - gradients[0]), rtol=1e-3, atol=1e-5
-    )
-    assert (gradients[1] - gradients[0]).norm() > 0
+def test_the_contrastive_adam_is_saved_and_goes_on(model, make_batch, make_env, tmp_path):
+    queries, keys = model.augment(make_batch()).frames.chunk(2)
+    model.update_contrast(queries, keys)
+    model.save(tmp_path / "model.zip")
+    loaded = type(model).load(tmp_path / "model.zip", make_env())
+    for one in (model, loaded):
+        one.update_contrast(queries, keys)
+    torch.testing.assert_close(loaded.contrast.weight, model.contrast.weight, rtol=0, atol=0)
+    pairs = zip(loaded.critic.encoder.parameters(), model.critic.encoder.parameters(), strict=True)
+    assert all(torch.equal(*pair) for pair in pairs)
+
+
+def test_the_contrastive_adam_follows_the_schedule(make_env, small):
+    model = make_algorithm("curl", make_env(), learning_rate=lambda left: 1e-3 * left, **small)
+    model.learn(40)
+    rates = {one.param_groups[0]["lr"] for one in (model.contrast_optimizer, model.critic.optimizer)}
+    assert len(rates) == 1
+    assert rates.pop() < 1e-3
 
 
 def test_the_loss_falls_on_a_fixed_batch(model, make_batch):

@@ -25,7 +25,7 @@ def noise(frames=3, seed=0):
 @pytest.mark.parametrize("count", [2, 3, 4])
 def test_features_are_latents_and_their_differences(make_encoder, count):
     encoder, frames = make_encoder(count), noise(count)
-    linear, norm = encoder.head[1], encoder.head[2]
+    _, linear, norm = encoder.head.streams[0]
     for sample, features in zip(frames, encoder(frames), strict=True):
         images = sample.reshape(count, 3, 40, 40).float() / 255
         z = [encoder.stem(image[None]).detach().numpy().ravel() for image in images]
@@ -51,10 +51,10 @@ def test_the_subtracted_latent_is_a_constant(make_encoder):
     encoder = make_encoder()
     maps = [m.detach().requires_grad_() for m in encoder.convolve(encoder.prepare(noise()))]
     weights = torch.randn(4, 5, generator=torch.Generator().manual_seed(1))
-    (encoder.fuse(tuple(maps)) * weights).sum().backward()
+    (encoder.head(encoder.mix(tuple(maps))) * weights).sum().backward()
     assert maps[0].grad is None  # the oldest is only subtracted
     # a newer one's gradient is that of its own latent and of its own difference, not of the next difference
-    size, linear, norm = maps[0][0].numel(), encoder.head[1], encoder.head[2]
+    size, (_, linear, norm) = maps[0][0].numel(), encoder.head.streams[0]
     y = (
         linear(torch.cat([*maps[1:], maps[1] - maps[0], maps[2] - maps[1]], dim=1).flatten(1))
         .detach()

@@ -73,11 +73,17 @@ def test_semantic_guidance_without_a_mask_is_exactly_zero():
     assert count.item() == 0
 
 
-def test_semantic_guidance_gives_no_gradient_to_the_knowledge():
-    semantic, knowledge = (torch.rand(2, 3, 2, 2, requires_grad=True) for _ in range(2))
+def test_semantic_guidance_gives_its_gradient_to_both_and_none_to_their_common_scale(rng):
+    semantic, knowledge = (tensor.requires_grad_() for tensor in tensors(*rng.normal(size=(2, 4, 3, 2, 2))))
     losses.semantic_guidance_loss(semantic, knowledge)[0].backward()
-    assert semantic.grad is not None
-    assert knowledge.grad is None
+    for i in range(4):  # d/dh of ||f - h|| / ||h||, by hand
+        f, h = semantic[i].detach().numpy(), knowledge[i].detach().numpy()
+        distance, size = np.abs(f - h).sum(), np.abs(h).sum()
+        of_h = (np.sign(h - f) / size - np.sign(h) * distance / size**2) / 4
+        np.testing.assert_allclose(knowledge.grad[i].numpy(), of_h, rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(semantic.grad[i].numpy(), np.sign(f - h) / size / 4, rtol=1e-3, atol=1e-6)
+    common = (semantic * semantic.grad).sum() + (knowledge * knowledge.grad).sum()
+    assert abs(common.item()) < 1e-5
 
 
 @pytest.mark.parametrize(("reduction", "scale"), [("mean", 1.0), ("sum", 7.0)])

@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from semore_gym.policies import FrameReplayBuffer, SelectiveReplayBuffer, SemoreSAC
-from semore_gym.policies.encoders import PixelEncoder
+from semore_gym.policies import FrameReplayBuffer, SelectiveReplayBuffer, SemoreSAC, losses
+from semore_gym.policies.encoders import DualStreamEncoder, PixelEncoder
 
 
 @pytest.fixture
@@ -37,9 +37,11 @@ def test_masks_do_not_change_the_critics_target(make_model, make_batch, change):
 
 def test_masks_do_not_change_what_the_policy_loss_sees(make_model, make_batch):
     model, batch = make_model(), make_batch()
-    features = [model.encode(one).policy_features for one in (batch, without_masks(batch))]
-    assert torch.equal(*features)
-    torch.testing.assert_close(features[0], model.critic.encoder(batch.frames), rtol=1e-5, atol=1e-5)
+    guided, unguided = (model.encode(one) for one in (batch, without_masks(batch)))
+    assert torch.equal(guided.policy_features, unguided.policy_features)
+    assert all(torch.equal(*pair) for pair in zip(guided.policy_maps, unguided.policy_maps, strict=True))
+    expected = model.critic.encoder(batch.frames)
+    torch.testing.assert_close(guided.policy_features, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("deterministic", [True, False])
@@ -63,9 +65,73 @@ def test_masks_guide_the_pass_that_trains_the_encoder(make_model, make_batch):
 
 
 def test_guide_all_guides_the_policy_loss_too(make_model, make_batch):
-    encoded = make_model(guide="all").encode(make_batch())
+    model, batch = make_model(guide="all"), make_batch()
+    encoded = model.encode(batch)
     assert torch.equal(encoded.policy_features, encoded.features)
-    assert not encoded.policy_features.requires_grad
+    assert torch.equal(model.critic.encoder.head(encoded.policy_maps), encoded.features)
+    assert not any(seen.requires_grad for seen in (encoded.policy_features, *encoded.policy_maps))
+
+
+def test_no_share_is_guided_where_none_is_to_be_and_the_mask_loss_stays(make_model, make_batch):
+    model, batch = make_model(guided_share=0.0), make_batch()
+    encoded = model.encode(batch)
+    assert torch.equal(encoded.features, model.encode(without_masks(batch)).features)
+    assert model.auxiliary_losses(batch, encoded)["semantic"] > 0
+
+
+def scale_gradient(convolutions):
+    """dL / d log s at s = 1, where s scales every kernel of the stream."""
+    return sum((each.weight * each.weight.grad).sum().item() for each in convolutions[::2])
+
+
+def test_the_mask_loss_does_not_pull_the_stream_to_zero_at_the_start(real_batches):
+    for frames, masks in real_batches(64):
+        encoder = DualStreamEncoder((9, 64, 64), (32, 32, 32, 32))
+        semantic, _ = encoder.convolve(encoder.prepare(frames))
+        guidance = encoder.guidance(semantic, masks)
+        loss, clamped = losses.semantic_guidance_loss(semantic[guidance.rows], guidance.knowledge)
+        loss.backward()
+        size = sum(each.weight.grad.norm().item() for each in encoder.semantic[::2])
+        assert clamped == 0
+        assert abs(scale_gradient(encoder.semantic)) < 1e-3 * size
+
+
+@pytest.mark.parametrize("scenario", range(3))
+def test_the_stream_lives_through_a_hundred_updates_at_weight_one(
+    scenario, real_batches, make_env, make_batch
+):
+    frames, masks = real_batches(64)[scenario]
+    model = SemoreSAC(
+        "SemorePolicy",
+        make_env(64),
+        seed=0,
+        device="cpu",
+        buffer_size=100,
+        policy_kwargs={"net_arch": [64], "encoder_kwargs": {"channels": (32, 32, 32, 32)}},
+    )
+    batch = make_batch(64, len(frames))._replace(frames=frames, next_frames=frames, masks=masks)
+    batch = batch._replace(step_next_frames=batch.next_frames)
+    assert model.loss_weights["semantic"] == 1.0
+    for _ in range(100):
+        model.update_critic(batch)
+    with torch.no_grad():
+        maps = model.dual_stream.semantic(frames.float() / 255)
+    dead = (maps.amax(dim=(0, 2, 3)) == 0).float().mean()
+    assert dead < 0.5
+
+
+def test_a_collapse_of_the_stream_is_told_once(make_model, make_batch, caplog):
+    model = make_model()
+    model.update_critic(make_batch())
+    model.watch(model.meter.drain(0))
+    assert "collapsed" not in caplog.text
+    with torch.no_grad():
+        for each in model.dual_stream.semantic[::2]:
+            each.weight.mul_(0.1)
+    for _ in range(2):
+        model.update_critic(make_batch())
+        model.watch(model.meter.drain(0))
+    assert caplog.text.count("the semantic stream has collapsed") == 1
 
 
 def test_gradient_through_the_knowledge_is_an_argument(make_model, make_batch):
@@ -73,7 +139,7 @@ def test_gradient_through_the_knowledge_is_an_argument(make_model, make_batch):
     for guide_gradient in (False, True):
         model = make_model(guide_gradient=guide_gradient)
         encoded = model.encode(make_batch())
-        encoded.features.sum().backward()
+        encoded.features.square().sum().backward()
         gradients.append(model.critic.encoder.semantic[0].weight.grad)
     assert not torch.equal(*gradients)
 
@@ -98,7 +164,7 @@ def test_semantic_loss_uses_the_map_before_the_interaction(make_model, make_batc
 
 def test_transition_loss_predicts_the_target_encoders_motion(make_model, make_batch):
     model, batch = make_model(transition_reduction="sum"), make_batch()
-    nn.init.normal_(model.critic_target.encoder.motion_head[1].weight)
+    nn.init.normal_(model.critic_target.encoder.head.streams[1][1].weight)
     encoded = model.encode(batch)
     predicted = model.heads["transition"](torch.cat([encoded.features[:, 16:], batch.actions], dim=1))
     following = model.critic_target.encoder(batch.next_frames)[:, 16:]

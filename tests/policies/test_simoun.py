@@ -69,11 +69,11 @@ def test_streams_see_the_newest_frame_and_the_differences(make_batch):
 def test_features_are_appearance_and_then_motion(make_batch):
     encoder = SimounEncoder((9, 48, 48), (8, 8), stream_dim=5)
     maps = encoder.convolve(encoder.prepare(make_batch().frames))
-    appearance, motion = encoder.streams(encoder.fuse(maps))
+    appearance, motion = encoder.streams(encoder.head(encoder.mix(maps)))
     enhanced_a, enhanced_m = encoder.interaction(*maps)
-    torch.testing.assert_close(appearance, encoder.appearance_head(enhanced_a))
-    torch.testing.assert_close(motion, encoder.motion_head(enhanced_m))
-    assert not torch.equal(encoder.appearance_head(maps[0]), appearance)
+    torch.testing.assert_close(appearance, encoder.head.streams[0](enhanced_a))
+    torch.testing.assert_close(motion, encoder.head.streams[1](enhanced_m))
+    assert not torch.equal(encoder.head.streams[0](maps[0]), appearance)
 
 
 def test_intrinsic_reward_is_the_relative_disagreement():
@@ -131,7 +131,7 @@ def test_rewards_in_the_buffer_stay_the_environments(make_model):
 @pytest.mark.parametrize("n_steps", [1, 3])
 def test_each_stream_predicts_the_target_encoders_next_latent(make_model, make_batch, n_steps):
     model, batch = make_model(), make_batch(n_steps=n_steps)
-    torch.nn.init.normal_(model.critic_target.encoder.motion_head[1].weight)
+    torch.nn.init.normal_(model.critic_target.encoder.head.streams[1][1].weight)
     named = model.auxiliary_losses(batch, model.encode(batch))
     features = model.critic.encoder(batch.frames)
     following = model.critic_target.encoder(batch.step_next_frames).numpy()

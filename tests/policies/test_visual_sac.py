@@ -1,5 +1,6 @@
 import logging
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -59,6 +60,49 @@ def test_critic_loss_falls_on_a_fixed_batch(model, make_batch):
         model.update_critic(batch)
         values.append(model.meter.drain(0)["loss/critic"])
     assert np.mean(values[-5:]) < 0.2 * np.mean(values[:5])
+
+
+def test_the_actor_has_a_head_of_its_own_on_the_critics_maps(model, make_batch):
+    batch = make_batch()
+    encoder, head = parameters(model.critic.encoder), parameters(model.actor.head)
+    encoded = model.encode(batch)
+    assert not any(maps.requires_grad for maps in encoded.policy_maps + encoded.next_maps)
+    model.update_actor(encoded)
+    assert same(encoder, model.critic.encoder)
+    assert not any(torch.equal(*pair) for pair in zip(head[:2], model.actor.head.parameters(), strict=False))
+    frames = batch.frames[:1]
+    features = model.actor.head(model.critic.encoder.look(frames))
+    action = torch.tanh(model.actor.mu(model.actor.latent_pi(features)))
+    acted, _ = model.predict(frames.numpy(), deterministic=True)
+    np.testing.assert_allclose(acted, action.detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_the_warm_up_is_made_up_for_when_learning_starts(make_env, small):
+    model = VisualSAC("VisualPolicy", make_env(mask=False), **{**small, "warm_up_updates": None})
+    model.learn(22)
+    assert model._n_updates == 22  # 20 of the warm-up, then one a step
+    model.learn(3, reset_num_timesteps=False)
+    assert model._n_updates == 25
+
+
+class Ticking(gym.Wrapper):
+    reward_scale = 0.25
+
+
+def test_rewards_are_scaled_for_learning_only(make_env, small):
+    env = DummyVecEnv([lambda: Ticking(make_env(mask=False))] * 2)
+    usual = VisualSAC("VisualPolicy", make_env(mask=False), **small)
+    ours = VisualSAC("VisualPolicy", env, **small, replay_buffer_kwargs={"n_steps": 2})
+    given = VisualSAC("VisualPolicy", env, **small, reward_scale=3.0)
+    assert (usual.reward_scale, ours.reward_scale, given.reward_scale) == (1.0, 0.25, 3.0)
+    ours.learn(40)
+    np.random.seed(0)
+    scaled = ours.sample(16)
+    np.random.seed(0)
+    plain = ours.frame_buffer.sample_frames(16)
+    torch.testing.assert_close(scaled.rewards, plain.rewards / 4)
+    torch.testing.assert_close(scaled.step_rewards, plain.step_rewards / 4)
+    assert not torch.equal(plain.rewards, plain.step_rewards)
 
 
 def test_terminal_transitions_do_not_bootstrap(model, make_batch):
@@ -133,7 +177,7 @@ def test_weights_scale_losses(make_env, small, make_batch):
         model = Unweighted("VisualPolicy", make_env(mask=False), **small)
         model.loss_weights = {"extra": weight}
         model.update_critic(make_batch())
-        gradients.append(model.critic.encoder.head[1].weight.grad.clone())
+        gradients.append(model.critic.encoder.head.streams[0][1].weight.grad.clone())
     assert not torch.equal(*gradients)
 
 
@@ -144,6 +188,8 @@ def test_weights_scale_losses(make_env, small, make_batch):
         ({"replay_buffer_kwargs": {"gamma": 0.5}}, "must be the algorithm's gamma 0.99, got 0.5"),
         ({"use_sde": True}, "use_sde must be False"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"warm_up_updates": -1}, "warm_up_updates must be at least 0, got -1"),
+        ({"reward_scale": 0.0}, "reward_scale must be greater than 0, got 0.0"),
         ({"learning_rat": 1e-3}, "learning_rat"),
     ],
 )
