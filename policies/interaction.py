@@ -25,9 +25,9 @@ class Interaction(nn.Module):
     """Adds to each stream's map what a linear layer of its own makes of the attention (Eq. 6-7).
 
     The outer softmax acts on values that sum to 2 over N positions, so that X is nearly the constant 1/N, and
-    what it adds is nearly nothing. The linear layers get N (N X - 1) instead, which for small scores S = K^T M
-    is about S + S^T, each less the mean of its rows: with their biases they can represent the same functions
-    of it, and it is of the size of the scores (ours).
+    what it adds is nearly nothing. The linear layers get N (N X - 1) instead, which for small scores
+    S = K^T M is about S + S^T, each less the mean of its rows: with their biases they can represent the same
+    functions of it, and it is of the size of the scores (ours).
 
     Args:
         map_shape: (C, h, w) of both maps. K~ and M~ have d = max(C // 4, 1) channels (ours).

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from semore_gym.policies.augmentations import random_crop, random_translate
 from semore_gym.policies.replay import FrameBatch
-from semore_gym.policies.visual_policy import VisualPolicy
+from semore_gym.policies.visual_policy import VisualPolicy, scaled_shape
 from semore_gym.policies.visual_sac import VisualSAC
 
 IMAGE_SCALE = 0.84  # of a crop, in the paper
@@ -73,6 +73,11 @@ class RAD(VisualSAC):
         """Find how large pictures must be for a crop (or a canvas) of `side` pixels: side / image_scale."""
         # 84 / 0.84 is a little less than 100
         return math.floor(round(side / options.get("image_scale", IMAGE_SCALE), 6))
+
+    @classmethod
+    def seen_side(cls, side: int, options: Mapping[str, Any]) -> int:
+        """Find the side of the crop (or of the canvas) of pictures of `side` pixels."""
+        return scaled_shape((3, side, side), options.get("image_scale", IMAGE_SCALE))[1]
 
     def augment(self, batch: FrameBatch) -> FrameBatch:
         """Crop or translate o_t, with its mask, and o_{t+n}."""

@@ -129,6 +129,11 @@ class VisualSAC(StoredSAC):
         """
         return side
 
+    @classmethod
+    def seen_side(cls, side: int, options: Mapping[str, Any]) -> int:
+        """Find how much an encoder sees of pictures of `side` pixels [px]; all of it, here."""
+        return side
+
     def make_heads(self) -> dict[str, nn.Module]:
         """Build the networks of the auxiliary losses; they train and are saved with the critic."""
         return {}

@@ -18,7 +18,8 @@ class EnvConfig:
     """Environment id: SemoreCarla-HighWay-v0, SemoreCarla-JayWalk-v0 or SemoreCarla-HighBeam-v0;
     my_module:SemoreCarla-Mine-v0 imports my_module first, which registers it."""
     image_size: int = 128
-    """Side of the square picture that the agent sees [px], 32 to 512."""
+    """Side of the square picture that the camera takes [px], 32 to 512. Algorithms that crop it take a larger
+    one if none is given (curl and rad 152), so that their encoders see as much as the others'."""
     frames: int = 3
     """Pictures in one observation, the newest and those before it."""
     frame_skip: int = 4
@@ -95,8 +96,8 @@ class TrainConfig(EnvConfig):
     """Size of the networks: paper, or light for a machine without a GPU."""
     seed: int = 0
     """Seed of everything that is random: networks, exploration, traffic, replay."""
-    steps: int = 27_500
-    """Length of the training [agent steps]; with frame_skip 4, 27,500 are 110,000 simulator ticks."""
+    steps: int = 110_000
+    """Length of the training [agent steps]."""
     n_envs: int = 1
     """Environments that run at the same time, each in a process of its own when more than one."""
     device: str = "auto"
@@ -114,8 +115,9 @@ class TrainConfig(EnvConfig):
     example hard_rain JayWalk; it changes nothing of the training."""
     checkpoint_every: int = 1_000
     """From one checkpoint to the next, at the end of the episode then running [agent steps]."""
-    exploration_noise: float = 0.0
-    """Standard deviation of the slowly changing noise that training adds to the throttle, in [0, 1]."""
+    exploration_noise: float = 0.8
+    """Standard deviation of the slowly changing noise that training adds to the throttle, in [0, 1]; without
+    it a driver brakes away what it gains, and nothing is learnt of driving."""
     judge: str | None = None
     """Who judges transitions in semore's selective buffer: rule, vlm or endpoint; None is the algorithm's own
     habit."""

@@ -13,6 +13,7 @@ from semore_gym.benchmark.results import Results, Trial, read_results
 from semore_gym.benchmark.statistics import FEWEST_RUNS
 from semore_gym.config import TrainConfig
 from semore_gym.evaluation import Evaluation
+from semore_gym.policies import ALGORITHMS
 from semore_gym.report.content import Content
 from semore_gym.report.files import report_files, write_files
 from semore_gym.report.media import data_uri, newest_video, shrink
@@ -153,7 +154,7 @@ def _summary(content: Content, trials: Sequence[Trial]) -> str:
     seeds = {trial.facts["seed"] for trial in trials}
     backends = sorted({trial.facts["backend"] for trial in trials})
     steps, sizes = (
-        " or ".join(f"{value:,}" for value in sorted({getattr(trial.run.config, name) for trial in trials}))
+        " or ".join(f"{value:,}" for value in sorted({_setting(trial, name) for trial in trials}))
         for name in ("steps", "image_size")
     )
     return (
@@ -164,6 +165,14 @@ def _summary(content: Content, trials: Sequence[Trial]) -> str:
     )
 
 
+def _setting(trial: Trial, name: str) -> Any:
+    """A field of a trial's config; of the picture, what the encoder sees of it."""
+    config = trial.run.config
+    if name == "image_size" and config.algo in ALGORITHMS:
+        return ALGORITHMS.load(config.algo).seen_side(config.image_size, config.algo_options)
+    return getattr(config, name)
+
+
 def _mixtures(trials: Sequence[Trial]) -> Iterator[str]:
     """What speaks against comparing the trials with each other."""
     for name, called in (("backend", "simulators"), ("git_revision", "revisions of the code")):
@@ -171,7 +180,7 @@ def _mixtures(trials: Sequence[Trial]) -> Iterator[str]:
         if len(found) > 1:
             yield f"The runs come from different {called}: {', '.join(text or 'unknown' for text in found)}"
     for name in COMPARABLE:
-        values = sorted({getattr(trial.run.config, name) for trial in trials})
+        values = sorted({_setting(trial, name) for trial in trials})
         if len(values) > 1:
             yield f"The runs differ in {name}: {', '.join(map(str, values))}"
 

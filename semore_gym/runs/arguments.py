@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -12,6 +12,7 @@ import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from semore_gym.config import EnvConfig, TrainConfig
+from semore_gym.policies import ALGORITHMS
 from semore_gym.runs.folder import RunFolder, newest_run, shared_folder
 
 A = TypeVar("A", bound=EnvConfig)
@@ -186,7 +187,7 @@ def parse_train(argv: Sequence[str]) -> TrainArguments:
     """
     args = _named_resume(list(argv))
     if "--resume" not in args:
-        return _parse("semore train", TrainArguments, TrainArguments(), args)
+        return _parse_new(args)
     path = Path(args[args.index("--resume") + 1])
     stored = TrainArguments(**asdict(RunFolder(path).config), resume=path)
     given = _parse("semore train", TrainArguments, stored, args)
@@ -199,6 +200,16 @@ def parse_train(argv: Sequence[str]) -> TrainArguments:
     if conflicts:
         raise ValueError(f"{path} is resumed with its own config, but {'; '.join(conflicts)}")
     return given
+
+
+def _parse_new(args: Sequence[str]) -> TrainArguments:
+    """Read the arguments of a new run; an algorithm that crops pictures takes larger ones by default."""
+    usual = TrainArguments()
+    given = _parse("semore train", TrainArguments, usual, args)
+    side = ALGORITHMS.load(given.algo).rendered_side(usual.image_size, given.algo_options)
+    if side == usual.image_size:
+        return given
+    return _parse("semore train", TrainArguments, replace(usual, image_size=side), args)
 
 
 def parse_policy(prog: str, kind: type[P], argv: Sequence[str]) -> P:

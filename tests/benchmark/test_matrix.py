@@ -50,8 +50,9 @@ def test_the_paper_budget_is_the_papers():
     default = TrainConfig()
     for trial in trials:
         config = trial.config
-        assert config.steps * config.frame_skip == 110_000
-        assert (config.image_size, config.preset, config.evaluation_episodes) == (128, "paper", 20)
+        assert config.steps == 110_000
+        side = 152 if config.algo == "curl" else 128  # of which curl's encoder sees 128
+        assert (config.image_size, config.preset, config.evaluation_episodes) == (side, "paper", 20)
         assert (config.algo_options, config.exploration_noise) == ({}, default.exploration_noise)
 
 
@@ -66,8 +67,11 @@ def test_the_small_budgets_are_small():
 
 def test_every_method_of_a_budget_learns_under_the_same_settings():
     configs = [trial.config for trial in read_matrix("table1", "laptop", seeds=1).trials()[:7]]
-    shared = [{**vars(config), "algo": "", "algo_options": ""} for config in configs]
+    shared = [{**vars(config), "algo": "", "algo_options": "", "image_size": 0} for config in configs]
     assert all(values == shared[0] for values in shared)
+    assert {
+        ALGORITHMS.load(config.algo).seen_side(config.image_size, config.algo_options) for config in configs
+    } == {64}
     own = {config.algo: config.algo_options.pop("semantic_weight", None) for config in configs}
     assert own == {**dict.fromkeys(own), "semore": 0.01}
     assert all(config.algo_options == configs[0].algo_options for config in configs)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from semore_gym.policies import RAD, make_algorithm
+from semore_gym.policies import RAD, VisualSAC, make_algorithm
 from semore_gym.policies.visual_policy import VisualPolicy, scaled_shape
 
 
@@ -35,6 +35,19 @@ def fits(window, image):
 )
 def test_the_encoder_sees_a_scaled_side_rounded_up(scale, side, expected):
     assert scaled_shape((9, side, 2 * side), scale) == (9, expected, int(np.ceil(round(2 * side * scale, 6))))
+
+
+@pytest.mark.parametrize("scale", [0.84, 1.08, 0.5])
+@pytest.mark.parametrize("side", [36, 48, 64, 66, 84, 128])
+def test_pictures_can_be_rendered_so_that_the_encoder_sees_a_wanted_side(scale, side):
+    rendered = RAD.rendered_side(side, {"image_scale": scale})
+    assert scaled_shape((9, rendered, rendered), scale) == (9, side, side)
+    assert RAD.seen_side(rendered, {"image_scale": scale}) == side
+
+
+def test_by_default_pictures_are_rendered_as_large_as_in_the_paper():
+    assert [RAD.rendered_side(side, {}) for side in (84, 64, 128)] == [100, 76, 152]
+    assert VisualSAC.rendered_side(84, {}) == VisualSAC.seen_side(84, {}) == 84
 
 
 def test_observation_and_next_observation_are_cropped_each_by_itself(make_model, make_batch):

@@ -137,6 +137,17 @@ def test_trainings_of_another_length_are_told(tmp_path):
     assert "differ in preset" not in markdown
 
 
+def test_a_size_is_what_the_encoder_sees(tmp_path):
+    paths = [
+        make_run(tmp_path / algo, {10: [5.0]}, algo, image_size=side).path
+        for algo, side in (("sac", 64), ("curl", 76))
+    ]
+    write_report(paths, tmp_path / "report.html")
+    markdown = (tmp_path / "report.md").read_text()
+    assert "pictures: 64 px" in markdown
+    assert "differ in image_size" not in markdown
+
+
 def test_gaps_are_named(report, benchmark_folder):
     text = report.read_text()
     assert f"{benchmark_folder}/trials/sac-HighBeam-seed0: not begun" in text

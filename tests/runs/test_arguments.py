@@ -109,5 +109,19 @@ def test_a_built_in_policy_drives_the_default_environment():
     assert parse_policy("semore", EvaluateArguments, ["random"]).env == TrainConfig().env
 
 
+@pytest.mark.parametrize(
+    ("given", "side"),
+    [
+        (["--algo", "curl"], 152),
+        (["--algo", "rad", "--algo-options", "image_scale=1.08"], 118),
+        (["--algo", "curl", "--image-size", "64"], 64),
+        (["--algo", "curl", "--image-size", "128"], 128),
+        (["--algo", "drq"], 128),
+    ],
+)
+def test_what_crops_pictures_gets_larger_ones_unless_a_size_is_given(given, side):
+    assert parse_train(given).image_size == side
+
+
 def test_the_config_is_a_part_of_the_arguments():
     assert TrainArguments(seed=5).config() == TrainConfig(seed=5)
