@@ -22,7 +22,7 @@ def make_env(
     every: int | None = None,
     between: Between = "none",
     **kwargs: Any,
-) -> gym.Env[dict[str, Any], Any]:
+) -> gym.Env[Any, Any]:
     """Make an environment that observes frames, residuals and masks.
 
     Args:
@@ -34,22 +34,38 @@ def make_env(
         frames: Length of the history, see `FrameHistory`.
         every: Steps from mask to mask, see `SemanticMask`.
         between: What frames between masks get, see `SemanticMask`.
-        **kwargs: Passed on to `gymnasium.make`.
+        **kwargs: Passed on to `gymnasium.make`. With observation="state" the environment observes numbers,
+            see `DrivingEnv`: nothing is wrapped around it, and what is about pictures keeps its default.
 
     Returns:
         An environment with observations Dict(frames (3k, H, W) uint8, residual (3(k-1), H, W) int16,
-        mask (1, H, W) uint8).
+        mask (1, H, W) uint8); with observation="state" one with observations Box (46,) float32.
+
+    Raises:
+        ValueError: If masks are unknown, or something about pictures is asked for with observation="state".
 
     Example:
         >>> env = make_env("SemoreCarla-HighWay-v0", masks="oracle", image_size=84)
         >>> sorted(env.observation_space)
         ['frames', 'mask', 'residual']
     """
+    if kwargs.get("observation") == "state":
+        _refuse_pictures(masks=masks, mask_options=mask_options, frames=frames, every=every, between=between)
+        return gym.make(id, **kwargs)
     if isinstance(masks, str):
         masks = make_masks(masks, mask_options, env=id)
     elif mask_options:
         raise ValueError(f"mask_options go with a name of masks, got {masks!r}")
     return observe(gym.make(id, **kwargs), masks=masks, frames=frames, every=every, between=between)
+
+
+def _refuse_pictures(**given: Any) -> None:
+    """Let nothing about pictures pass in silence where none is drawn; the defaults are no wish."""
+    defaults = {"masks": ("oracle", None), "mask_options": ({}, None), "frames": (3,)}
+    defaults |= {"every": (None,), "between": ("none",)}
+    for name, value in given.items():
+        if value not in defaults[name]:
+            raise ValueError(f'{name} must not be given with observation="state", got {value!r}')
 
 
 def observe(

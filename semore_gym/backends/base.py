@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy.typing as npt
 
@@ -13,6 +13,7 @@ Image = npt.NDArray[Any]
 
 CHASE_SHAPE = (480, 640, 3)  # of the "chase" picture
 IMAGE_KINDS = ("rgb", "segmentation", "depth", "chase")
+BENDS_AT = (10.0, 20.0, 40.0, 60.0)  # how far ahead `Surroundings.bends` looks [m]
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,29 @@ class Tick:
     time_to_collision: float  # gap / closing speed; inf if nothing or not closing [s]
 
 
+@dataclass(frozen=True)
+class RoadUser:
+    """Another road user as the ego sees it, in metres along the road and across it.
+
+    "Ahead" is along the lane under the ego, the way that the ego faces; "left" is to the left of that.
+    """
+
+    kind: Literal["walker", "bicycle", "vehicle"]
+    ahead: float  # from the ego's middle to its middle, negative = behind [m]
+    left: float  # likewise [m]
+    speed_ahead: float  # over ground [m/s]
+    speed_left: float  # over ground [m/s]
+    half_width: float  # [m]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is around the ego, in numbers."""
+
+    bends: tuple[float, ...]  # curvature of the road at `BENDS_AT`, positive = turning left [1/m]
+    others: tuple[RoadUser, ...]  # everybody else, wherever they are
+
+
 class Backend(Protocol):
     """One simulated world with one ego vehicle; every DrivingEnv owns one.
 
@@ -87,6 +111,13 @@ class Backend(Protocol):
             kind: "rgb" (H, W, 3) uint8; "segmentation" (H, W) uint8, see `SemanticTag`; "depth" (H, W)
                 float32 in metres along the optical axis, at most 1000; all three from the roof camera and
                 pixel-aligned; or "chase" (480, 640, 3) uint8, from behind and above the ego.
+
+        Raises:
+            SimulatorError: If the simulator is lost; the episode cannot go on.
+        """
+
+    def surroundings(self) -> Surroundings:
+        """Where the road goes and where everybody is, without drawing anything.
 
         Raises:
             SimulatorError: If the simulator is lost; the episode cannot go on.

@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
-from semore_gym.backends.base import CHASE_SHAPE, CameraConfig, Control, Image, SimulatorError, Tick
+from semore_gym.backends.base import CameraConfig, Control, Image, SimulatorError, Tick
 from semore_gym.backends.carla.config import CarlaConfig
 from semore_gym.backends.choice import make_backend
 from semore_gym.envs.hud import draw_hud
+from semore_gym.envs.observer import OBSERVATIONS, Observer
 from semore_gym.envs.options import check_choice, check_int, choose_scenario, to_control
 from semore_gym.envs.reward import REWARDS
 from semore_gym.envs.termination import TRUNCATIONS, EndRules
@@ -27,11 +28,12 @@ ACTION_NAMES = ("steer", "throttle")  # negative = left, negative = brake
 WARM_UP_TICKS = 5  # after spawning, braked, not counted
 
 
-class DrivingEnv(gym.Env[npt.NDArray[np.uint8], npt.NDArray[np.float32]]):
+class DrivingEnv(gym.Env[npt.NDArray[Any], npt.NDArray[np.float32]]):
     """A driving task seen through one roof camera.
 
-    Observation: the camera's picture, (H, W, 3) uint8. Action: (2,) float32 in [-1, 1], steer (negative =
-    left) and throttle (negative = brake). The reward is the scenario's, summed over the ticks of a step.
+    Observation: the camera's picture, (H, W, 3) uint8; or the state, see `observation`. Action: (2,) float32
+    in [-1, 1], steer (negative = left) and throttle (negative = brake). The reward is the scenario's, summed
+    over the ticks of a step.
 
     `reset(seed=s)` starts episode 0 of seed s and `reset()` the next one; `reset(options={"episode": k})`
     starts episode k of the current seed. An episode depends on (s, k) alone, whatever was driven before.
@@ -40,7 +42,9 @@ class DrivingEnv(gym.Env[npt.NDArray[np.uint8], npt.NDArray[np.float32]]):
         scenario: A name in `SCENARIOS`, or a Scenario.
         backend: A name in `BACKENDS`; None means "carla" where `carla` is given or the variable SEMORE_CARLA
             is set, and "embedded" elsewhere.
-        image_size: Side of the observation [px], 32 to 512.
+        observation: "image", or "state": (46,) float32 numbers of ego, road and traffic instead, see
+            `semore_gym.envs.state.STATE_NUMBERS`; nothing is drawn then that is not asked for.
+        image_size: Side of the pictures [px], 32 to 512.
         frame_skip: Simulator ticks per step, each of `backend.dt` seconds.
         weather: A name in `WEATHERS`; None means the scenario's own.
         max_ticks: Length of an episode that nothing else ends [ticks].
@@ -75,6 +79,7 @@ class DrivingEnv(gym.Env[npt.NDArray[np.uint8], npt.NDArray[np.float32]]):
         scenario: str | Scenario,
         *,
         backend: str | None = None,
+        observation: str = "image",
         image_size: int = 128,
         frame_skip: int = 4,
         weather: str | None = None,
@@ -87,6 +92,7 @@ class DrivingEnv(gym.Env[npt.NDArray[np.uint8], npt.NDArray[np.float32]]):
         carla: CarlaConfig | None = None,
         render_mode: str | None = None,
     ) -> None:
+        check_choice("observation", observation, OBSERVATIONS)
         check_int("image_size", image_size, 32, 512)
         check_int("frame_skip", frame_skip, 1, 100)
         check_int("max_ticks", max_ticks, 1, 10**9)
@@ -101,25 +107,25 @@ class DrivingEnv(gym.Env[npt.NDArray[np.uint8], npt.NDArray[np.float32]]):
         self.frame_skip = frame_skip
         self.max_ticks = max_ticks
         self.walker_hit_ends = walker_hit_ends
-        self._extras = [kind for kind, on in (("segmentation", segmentation), ("depth", depth)) if on]
-        kinds = ("rgb", *self._extras, *(["chase"] if render_mode else []))
+        extras = [kind for kind, on in (("segmentation", segmentation), ("depth", depth)) if on]
+        seen = {"rgb": observation == "image", **dict.fromkeys(extras, True), "chase": bool(render_mode)}
+        kinds = tuple(kind for kind, on in seen.items() if on)
         self._backend = make_backend(backend, CameraConfig(image_size, image_size, kinds=kinds), carla)
         fps = round(1.0 / (self._backend.dt * frame_skip))
         self.metadata = {**self.metadata, "render_modes": modes, "render_fps": fps}
-        self.observation_space = spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)
+        self._observer = Observer(self._backend, observation, image_size, extras)
+        self.observation_space = self._observer.space
         self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
         self._seed: int | None = None
         self._episode = 0
         self._rules: EndRules | None = None
         self._tick: Tick
         self._info: dict[str, Any]
-        self._observation: npt.NDArray[np.uint8]
-        self._images: dict[str, Image]
         self._window: Window | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[npt.NDArray[np.uint8], dict[str, Any]]:
+    ) -> tuple[npt.NDArray[Any], dict[str, Any]]:
         """Start an episode.
 
         Args:
@@ -136,11 +142,11 @@ class DrivingEnv(gym.Env[npt.NDArray[np.uint8], npt.NDArray[np.float32]]):
         self._rules = EndRules(self.max_ticks, self._backend.dt, self.walker_hit_ends)
         self._info = self._describe([], Control(), dict.fromkeys(self._reward.weights, 0.0), "")
         self._draw_window()
-        return self._observation, dict(self._info)
+        return self._observer.observation, dict(self._info)
 
     def step(
         self, action: npt.NDArray[np.float32]
-    ) -> tuple[npt.NDArray[np.uint8], SupportsFloat, bool, bool, dict[str, Any]]:
+    ) -> tuple[npt.NDArray[Any], SupportsFloat, bool, bool, dict[str, Any]]:
         """Drive for `frame_skip` ticks, fewer when the episode ends.
 
         Args:
@@ -162,7 +168,7 @@ class DrivingEnv(gym.Env[npt.NDArray[np.uint8], npt.NDArray[np.float32]]):
         self._draw_window()
         truncated = end_reason in TRUNCATIONS
         terminated = bool(end_reason) and not truncated
-        return self._observation, sum(rewards.values()), terminated, truncated, dict(self._info)
+        return self._observer.observation, sum(rewards.values()), terminated, truncated, dict(self._info)
 
     @property
     def reward_scale(self) -> float:
@@ -190,11 +196,11 @@ class DrivingEnv(gym.Env[npt.NDArray[np.uint8], npt.NDArray[np.float32]]):
 
     def segmentation(self) -> npt.NDArray[np.uint8]:
         """Semantic tags of the current frame, (H, W) uint8, see `SemanticTag`; 0 if the simulator is lost."""
-        return self._picture("segmentation", np.zeros(self._observation.shape[:2], np.uint8))
+        return self._observer.picture("segmentation")
 
     def depth(self) -> npt.NDArray[np.float32]:
         """Depth of the current frame, (H, W) float32 [m]; 0 if the simulator is lost."""
-        return self._picture("depth", np.zeros(self._observation.shape[:2], np.float32))
+        return self._observer.picture("depth")
 
     def scripted_action(self) -> npt.NDArray[np.float32]:
         """The scripted driver's action for the current state, (2,) float32."""
@@ -225,7 +231,7 @@ class DrivingEnv(gym.Env[npt.NDArray[np.uint8], npt.NDArray[np.float32]]):
             try:
                 for _ in range(WARM_UP_TICKS):
                     self._tick = self._backend.tick(Control(brake=1.0))
-                self._observe()
+                self._observer.look(self._tick)
             except SimulatorError as error:
                 logger.warning("the simulator was lost at the start of an episode: %s", error)
             else:
@@ -241,24 +247,12 @@ class DrivingEnv(gym.Env[npt.NDArray[np.uint8], npt.NDArray[np.float32]]):
                 self._tick = self._backend.tick(control)
                 ticks.append(self._tick)
                 reason = self._rules(self._tick)
-            self._observe()
+            self._observer.look(self._tick)
         except SimulatorError as error:
             logger.warning("the simulator was lost after tick %d: %s", self._rules.ticks, error)
-            self._observation = self._observation.copy()  # the last one stands in; nobody learns from it
+            self._observer.look_away()
             return ticks, "simulator_error"
         return ticks, reason
-
-    def _observe(self) -> None:
-        self._images = {kind: self._backend.image(kind) for kind in self._extras}
-        self._observation = self._backend.image("rgb")
-
-    def _picture(self, kind: str, blank: Image) -> Image:
-        """A picture of the current frame; `blank` if the simulator is lost, which the next step will say."""
-        try:
-            return self._backend.image(kind)
-        except SimulatorError as error:
-            logger.debug("no %s picture: %s", kind, error)
-            return blank
 
     def _describe(
         self, ticks: list[Tick], control: Control, rewards: dict[str, float], end_reason: str
@@ -276,11 +270,11 @@ class DrivingEnv(gym.Env[npt.NDArray[np.uint8], npt.NDArray[np.float32]]):
             "backend": self._backend.name,
             "tick": self._rules.ticks,
             "rewards": rewards,
-            **self._images,
+            **self._observer.images,
         }
 
     def _chase(self) -> Image:
-        return draw_hud(self._picture("chase", np.zeros(CHASE_SHAPE, np.uint8)), self._info)
+        return draw_hud(self._observer.picture("chase"), self._info)
 
     def _draw_window(self) -> None:
         if self.render_mode != "human":

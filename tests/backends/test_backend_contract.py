@@ -5,14 +5,15 @@ import json
 import math
 import subprocess
 import sys
-from dataclasses import astuple, fields
+from dataclasses import astuple, fields, replace
 
 import numpy as np
 import pytest
 
 from semore_gym.backends import BACKENDS
-from semore_gym.backends.base import IMAGE_KINDS, CameraConfig, Control, Tick
+from semore_gym.backends.base import BENDS_AT, IMAGE_KINDS, CameraConfig, Control, Tick
 from semore_gym.scenarios import SCENARIOS
+from semore_gym.scenarios.base import Actor, Cross, Cruise, Place, Stand
 from semore_gym.tags import SemanticTag
 
 CAMERA = CameraConfig(width=64, height=48, kinds=IMAGE_KINDS)
@@ -89,6 +90,49 @@ def test_reset_and_tick_report_numbers(make, name):
             assert not math.isnan(value), field.name
             assert math.isfinite(value) or field.name in ("gap", "time_to_collision")
     assert tick.speed > 0.0
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_surroundings_are_finite_numbers_and_looking_around_changes_nothing(make, name):
+    looking, blind = make(), make()
+    looking.reset(episode(name))
+    blind.reset(episode(name))
+    for control in controls(10):
+        around = looking.surroundings()
+        assert looking.surroundings() == around
+        assert len(around.bends) == len(BENDS_AT)
+        assert all(type(bend) is float and abs(bend) < 0.02 for bend in around.bends)
+        assert len(around.others) == len(episode(name).actors)
+        for other in around.others:
+            kind, *numbers = astuple(other)
+            assert kind in ("walker", "bicycle", "vehicle")
+            assert all(type(number) is float and math.isfinite(number) for number in numbers)
+        assert looking.tick(control) == blind.tick(control)
+
+
+def test_surroundings_say_where_the_scenario_put_everybody(make):
+    """On the straight street, where road coordinates are the scenario's own."""
+    actors = (
+        Actor("vehicle.audi.a2", -1, 41.0, Stand(), offset=0.5),
+        Actor("vehicle.bh.crossbike", -1, 31.0, Cruise(3.0)),
+        Actor("walker.pedestrian.0001", 3, 26.0, Cross(2.0, 0.0), offset=-0.85),
+    )
+    backend = make()
+    start = replace(episode("JayWalk"), ego=Place(-1, 1.0), actors=actors)
+    backend.reset(start)
+    for _ in range(5):
+        backend.tick(Control(brake=1.0))
+    around = backend.surroundings()
+    car, bicycle, walker = around.others
+    assert [other.kind for other in around.others] == ["vehicle", "bicycle", "walker"]
+    assert around.bends == pytest.approx((0.0,) * 4, abs=1e-6)
+    assert (car.ahead, car.left) == pytest.approx((40.0, 0.5), abs=0.1)
+    assert car.half_width == pytest.approx(0.895, abs=0.01)
+    assert bicycle.speed_ahead == pytest.approx(3.0, abs=1.0)
+    assert abs(bicycle.left) < 0.1
+    assert walker.ahead == pytest.approx(25.0, abs=0.1)
+    assert walker.left > 6.0
+    assert (walker.speed_ahead, walker.speed_left) == pytest.approx((0.0, 0.0), abs=0.05)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -203,7 +247,12 @@ def test_close_twice_and_before_anything(make):
 
 
 def test_without_a_reset_there_is_nothing_to_see(make):
-    for use in (lambda b: b.tick(Control()), lambda b: b.image("rgb"), lambda b: b.scripted_control()):
+    for use in (
+        lambda b: b.tick(Control()),
+        lambda b: b.image("rgb"),
+        lambda b: b.surroundings(),
+        lambda b: b.scripted_control(),
+    ):
         with pytest.raises(RuntimeError, match="reset"):
             use(make())
 

@@ -58,6 +58,22 @@ def test_info_names_the_backend_and_has_what_was_asked_for(on_carla):
     assert env.render().shape == (480, 640, 3)
 
 
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_state_needs_no_camera(name, on_carla):
+    env = on_carla(name, observation="state")
+    seen = []
+    for _ in range(2):
+        observation, _ = env.reset(seed=0)
+        for _ in range(5):
+            assert env.observation_space.contains(observation)
+            observation, _, _, _, info = env.step(np.float32([0.0, 1.0]))
+        seen.append(observation)
+    np.testing.assert_array_equal(*seen)
+    assert observation[0] == pytest.approx(info["speed"] / 10.0)
+    assert observation[10] == 1.0  # somebody is there
+    assert env.unwrapped.segmentation().any()  # a camera is started when one is asked for
+
+
 def test_masks_come_from_its_segmentation(carla_address, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     config = semore_gym.CarlaConfig.from_address(carla_address())

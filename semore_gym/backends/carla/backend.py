@@ -8,7 +8,15 @@ from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
-from semore_gym.backends.base import IMAGE_KINDS, CameraConfig, Control, Image, SimulatorError, Tick
+from semore_gym.backends.base import (
+    IMAGE_KINDS,
+    CameraConfig,
+    Control,
+    Image,
+    SimulatorError,
+    Surroundings,
+    Tick,
+)
 from semore_gym.backends.carla.client import ClientProcess, SetupError
 from semore_gym.backends.carla.config import DT, CarlaConfig
 from semore_gym.backends.carla.server import CarlaServer, answers
@@ -99,6 +107,11 @@ class CarlaBackend:
         if kind not in self._camera.kinds:  # the next client has it from the start
             self._camera = replace(self._camera, kinds=(*self._camera.kinds, kind))
         return self._client.pictures.read(kind)
+
+    def surroundings(self) -> Surroundings:
+        """Where the road goes and where everybody is; see `Backend.surroundings`."""
+        around: Surroundings = self._request("surroundings")
+        return around
 
     def scripted_control(self) -> Control:
         """What a careful driver who knows map and traffic would do now."""

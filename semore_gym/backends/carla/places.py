@@ -53,7 +53,7 @@ class Path:
         if lane not in self._offsets:
             origin = self._origin.transform
             step = self._waypoint(lane, self._start).transform.location - origin.location
-            left = -_dot(step, origin.get_right_vector())
+            left = -dot(step, origin.get_right_vector())
             self._offsets[lane] = left if self._lane < 0 else -left
         return self._offsets[lane]
 
@@ -103,7 +103,7 @@ def lane_pose(map: carla.Map, location: carla.Location) -> LanePose:
     """Find the driving lane under or next to a point."""
     waypoint = map.get_waypoint(location)
     forward, right = waypoint.transform.get_forward_vector(), waypoint.transform.get_right_vector()
-    return LanePose(waypoint, forward, right, -_dot(location - waypoint.transform.location, right))
+    return LanePose(waypoint, forward, right, -dot(location - waypoint.transform.location, right))
 
 
 def carriageway(waypoint: carla.Waypoint) -> tuple[float, float]:
@@ -139,5 +139,6 @@ def _width_beside(waypoint: carla.Waypoint, left: bool) -> float:
         lane = beside
 
 
-def _dot(a: carla.Vector3D, b: carla.Vector3D) -> float:
+def dot(a: carla.Vector3D, b: carla.Vector3D) -> float:
+    """Product of two vectors' parts in the plane of the map."""
     return float(a.x * b.x + a.y * b.y)

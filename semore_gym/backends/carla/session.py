@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import carla
 
-from semore_gym.backends.base import CameraConfig, Control, Tick
+from semore_gym.backends.base import CameraConfig, Control, Surroundings, Tick
 from semore_gym.backends.carla.cast import DROP, Cast
 from semore_gym.backends.carla.channel import SharedPictures
 from semore_gym.backends.carla.config import DT, CarlaConfig
@@ -16,6 +16,7 @@ from semore_gym.backends.carla.driver import drive
 from semore_gym.backends.carla.instruments import Instruments
 from semore_gym.backends.carla.places import Path
 from semore_gym.backends.carla.sensors import CHASE, ROOF, Camera, Events, camera_blueprint
+from semore_gym.backends.carla.surroundings import look_around
 from semore_gym.scenarios.base import Episode
 
 EGO = "vehicle.tesla.model3"
@@ -36,6 +37,7 @@ class Session:
         self._config, self._camera, self._pictures = config, camera, pictures
         self._client = connect(config)
         self._map_name = ""
+        self._equipped = False  # whether the ego and its sensors are on the map
         self._cameras: dict[str, Camera] = {}
         self._cast: Cast | None = None
         self._world: carla.World
@@ -59,9 +61,10 @@ class Session:
         self._path = Path(self._map, episode)
         self._path_s = episode.ego.s
         start = self._path.transform(episode.ego.lane, episode.ego.s, height=DROP)
-        if not self._cameras:  # before anybody is placed: how long a camera takes to start is not our choice
+        if not self._equipped:  # before anybody is placed: how long a camera takes to start is not our choice
             self._spawn_ego(start)
             self._add_cameras(*self._camera.kinds)
+            self._equipped = True
         self._place_ego(start)
         self._cast = Cast(self._client, self._world, self._path, episode)
         self._cast.begin()
@@ -94,6 +97,11 @@ class Session:
         if kind not in self._cameras:
             self._add_cameras(kind)
         self._pictures.write(kind, self._cameras[kind].picture())
+
+    def surroundings(self) -> Surroundings:
+        """Where the road goes and where everybody is."""
+        assert self._cast is not None
+        return look_around(self._map, self._ego, self._cast.members)
 
     def scripted_control(self) -> Control:
         """What a careful driver would do now."""
@@ -130,6 +138,7 @@ class Session:
         for actor in (*(sensor.actor for sensor in sensors), self._ego):
             actor.destroy()
         self._cameras.clear()
+        self._equipped = False
         self._map_name = ""
         del self._ego
 
@@ -158,6 +167,8 @@ class Session:
 
     def _add_cameras(self, *kinds: str) -> None:
         """Spawn cameras and tick until each has sent its first picture, which takes its stream a moment."""
+        if not kinds:
+            return
         library = self._world.get_blueprint_library()
         for kind in kinds:
             blueprint = camera_blueprint(library, kind, self._camera)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from semore_gym.backends.base import CameraConfig, Control, Image, Tick
+from semore_gym.backends.base import CameraConfig, Control, Image, Surroundings, Tick
 from semore_gym.backends.embedded.driver import ScriptedDriver
 from semore_gym.backends.embedded.renderer import Renderer
 from semore_gym.backends.embedded.roads import road
@@ -55,6 +55,11 @@ class EmbeddedBackend:
             renderer.show(*world.views())
             self._shown_frame = world.frame
         return renderer.image(kind)
+
+    def surroundings(self) -> Surroundings:
+        """Where the road goes and where everybody is."""
+        self._running()
+        return self._instruments.look_around()
 
     def scripted_control(self) -> Control:
         """What a careful driver who knows the simulator's state would do now."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import bisect
 import math
+from typing import Literal
 
-from semore_gym.backends.base import Tick
+import numpy as np
+
+from semore_gym.backends.base import BENDS_AT, RoadUser, Surroundings, Tick
 from semore_gym.backends.embedded.roads import Lane, Road
 from semore_gym.backends.embedded.vehicle import TRACK, WHEELBASE
+from semore_gym.backends.embedded.view import Body
 from semore_gym.backends.embedded.world import World
 
 
@@ -52,6 +56,25 @@ class Instruments:
             time_to_collision=max(gap, 0.0) / closing if closing > 1e-3 and gap < math.inf else math.inf,
         )
 
+    def look_around(self) -> Surroundings:
+        """The road ahead and everybody on it."""
+        road, u = self._world.road, self._world.users
+        s, t = float(u.s[-1]), float(u.t[-1])
+        forward = 1.0 if math.cos(float(u.turn[-1])) >= 0.0 else -1.0
+        places = s + forward * np.array(BENDS_AT)
+        columns = (
+            forward * float(u.stretch[-1]) * (u.s[:-1] - s),
+            forward * (u.t[:-1] - t),
+            forward * u.along[:-1],
+            forward * u.across[:-1],
+            u.half_width[:-1],
+        )
+        rows = zip(u.bodies[:-1], *(column.tolist() for column in columns), strict=True)
+        return Surroundings(
+            bends=tuple((forward * road.curvatures(places)).tolist()),
+            others=tuple(RoadUser(_kind(body), *numbers) for body, *numbers in rows),
+        )
+
     def _lane_under(self, t: float) -> Lane:
         """The drivable lane under offset `t` [m], or the nearest one."""
         return min(self._lanes, key=lambda lane: max(lane.right - t, t - lane.left))
@@ -75,6 +98,10 @@ class Instruments:
             for mark in range(min(old, new), max(old, new))
         }
         return len(crossed)
+
+
+def _kind(body: Body) -> Literal["walker", "bicycle", "vehicle"]:
+    return body.kind if body.kind in ("walker", "bicycle") else "vehicle"
 
 
 def carriageway(road: Road, t: float) -> list[Lane]:

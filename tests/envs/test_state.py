@@ -1,0 +1,200 @@
+"""The observation "state": its numbers on situations made by hand, and that agents can use it."""
+
+import math
+import warnings
+from dataclasses import replace
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from stable_baselines3 import SAC
+from stable_baselines3.common.env_checker import check_env as check_env_sb3
+
+from semore_gym import make_env
+from semore_gym.backends.base import RoadUser, Surroundings, Tick
+from semore_gym.envs.state import OTHERS, STATE_NUMBERS, encode_state, state_space
+from semore_gym.scenarios import SCENARIOS
+from semore_gym.scenarios.base import Actor, Cross, Cruise, Episode, Place, Stand
+from semore_gym.scenarios.jaywalk import LOCATION
+from semore_gym.scenarios.weather import WEATHERS
+
+TICK = Tick(0, 10.0, 9.9, 0.0, 0.5, -5.0, 0, 0.0, False, 0.0, False, 6.0, 2.0, math.inf, math.inf)
+NAMES = [number.name for number in STATE_NUMBERS]
+CAR = RoadUser("vehicle", 30.0, -1.0, 4.0, 0.5, 0.9)
+WALKER = RoadUser("walker", 10.0, 6.0, 0.0, -2.0, 0.25)
+
+
+@pytest.fixture
+def make():
+    made = []
+
+    def _make(name="JayWalk", **kwargs):
+        made.append(gym.make(f"SemoreCarla-{name}-v0", backend="embedded", observation="state", **kwargs))
+        return made[-1]
+
+    yield _make
+    for env in made:
+        env.close()
+
+
+def state(*others, tick=TICK, bends=(0.0, 0.0, 0.0, 0.0)):
+    """The state in the units of its quantities, by name."""
+    scaled = encode_state(tick, Surroundings(bends, others))
+    return {n.name: float(value) * n.scale for n, value in zip(STATE_NUMBERS, scaled, strict=True)}
+
+
+def seen(numbers, i):
+    return {name.split("_", 1)[1]: v for name, v in numbers.items() if name.startswith(f"other{i}_")}
+
+
+def test_every_number_has_a_name_of_its_own():
+    assert len(set(NAMES)) == len(NAMES) == 46
+    assert all(number.scale > 0.0 and number.meaning for number in STATE_NUMBERS)
+
+
+def test_the_ego_and_the_bends():
+    numbers = state(bends=(0.004, 0.002, 0.0, -0.005))
+    ego = {"speed": 10.0, "with_lane": 1.0, "lane_offset": 0.5, "heading": -5.0, "edge_left": 6.0}
+    bends = {"bend_10": 0.004, "bend_20": 0.002, "bend_40": 0.0, "bend_60": -0.005}
+    expected = {**ego, "edge_right": 2.0, **bends}
+    assert {name: numbers[name] for name in expected} == pytest.approx(expected, abs=1e-6)
+
+
+def test_on_the_oncoming_lane_sides_stay_the_ego_s():
+    numbers = state(tick=replace(TICK, lane_offset=0.5, heading_error=178.0))
+    assert numbers["with_lane"] == -1.0
+    assert (numbers["lane_offset"], numbers["heading"]) == pytest.approx((-0.5, -2.0))
+
+
+def test_another_road_user():
+    first = seen(state(CAR), 1)
+    relative = 4.0 - 10.0 * math.cos(math.radians(5.0))
+    expected = {
+        "present": 1.0, "person": 0.0, "ahead": 30.0, "left": -1.0, "speed_ahead": relative, "speed_left": 0.5
+    }  # fmt: skip
+    assert first == pytest.approx(expected, abs=1e-5)
+
+
+def test_where_nobody_is():
+    nobody = {
+        "present": 0.0,
+        "person": 0.0,
+        "ahead": 90.0,
+        "left": 0.0,
+        "speed_ahead": 0.0,
+        "speed_left": 0.0,
+    }
+    for i in range(1, OTHERS + 1):
+        assert seen(state(), i) == pytest.approx(nobody)
+
+
+def test_the_nearest_to_the_focus_come_first_and_the_rest_is_left_out():
+    places = (40.0, -11.0, 9.0, -13.0, 91.0, 60.0, 3.0, 70.0, 80.0)
+    numbers = state(*(replace(CAR, ahead=place) for place in places))
+    assert [seen(numbers, i)["ahead"] for i in range(1, 7)] == pytest.approx(
+        [9.0, 3.0, -11.0, 40.0, 60.0, 70.0]
+    )
+
+
+def test_beside_the_road_only_people_count():
+    parked = replace(CAR, left=6.95)
+    numbers = state(parked, WALKER, replace(CAR, left=6.85))
+    assert [seen(numbers, i)["left"] for i in (1, 2)] == pytest.approx([6.0, 6.85])
+    assert seen(numbers, 3)["present"] == 0.0
+    assert seen(state(replace(CAR, left=-2.95)), 1)["present"] == 0.0
+
+
+def test_no_number_is_larger_than_the_space_allows():
+    tick = replace(TICK, speed=1e6, edge_left=1e6, edge_right=1e6)
+    extreme = encode_state(tick, Surroundings((1e6,) * 4, (replace(CAR, speed_left=-1e6),)))
+    assert state_space().contains(extreme)
+
+
+def test_in_a_made_situation(make):
+    """The numbers of a drive on the embedded street that can be worked out by hand."""
+    actors = (
+        Actor("vehicle.audi.a2", -1, 40.0, Stand(), offset=0.5),
+        Actor("vehicle.audi.a2", -2, 20.0, Stand()),  # parked
+        Actor("vehicle.audi.a2", 1, 80.0, Cruise(8.0)),
+        Actor("walker.pedestrian.0001", 3, 30.0, Cross(2.0, 0.0), offset=-0.85),
+    )
+    env = make().unwrapped
+    env._begin(Episode(LOCATION, Place(-1, 10.0), actors, WEATHERS["cloudy_noon"], 0))
+    scaled = env._observer.observation
+    numbers = {n.name: float(v) * n.scale for n, v in zip(STATE_NUMBERS, scaled, strict=True)}
+    assert (numbers["edge_left"], numbers["edge_right"]) == pytest.approx((6.0, 2.0), abs=0.01)
+    assert [seen(numbers, i)["present"] for i in (1, 2, 3, 4)] == [1.0, 1.0, 1.0, 0.0]
+    walker, standing, oncoming = (seen(numbers, i) for i in (1, 2, 3))
+    assert (walker["person"], walker["ahead"]) == pytest.approx((1.0, 20.0), abs=0.05)
+    assert walker["left"] == pytest.approx(2.0 + 6.2 + 1.25 - 0.85, abs=0.05)
+    assert (standing["ahead"], standing["left"]) == pytest.approx((30.0, 0.5), abs=0.05)
+    assert oncoming["speed_ahead"] == pytest.approx(-8.0, abs=0.5)
+    assert oncoming["ahead"] == pytest.approx(70.0 - 5 * 0.05 * 8.0, abs=0.2)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_checkers_accept_it(make, name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(make(name, render_mode="rgb_array").unwrapped)
+        check_env_sb3(make(name).unwrapped)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_same_seed_gives_the_same_numbers_and_the_same_drive_as_with_pictures(make, name):
+    envs = [make(name), make(name), gym.make(f"SemoreCarla-{name}-v0", backend="embedded", image_size=32)]
+    first, again, _ = (env.reset(seed=3)[0] for env in envs)
+    np.testing.assert_array_equal(first, again)
+    for action in np.random.default_rng(0).uniform([-0.2, 0.2], [0.2, 1.0], (30, 2)).astype(np.float32):
+        (one, *rest), (two, *others), (_, *pictured) = (env.step(action) for env in envs)
+        np.testing.assert_array_equal(one, two)
+        assert rest == others == pictured
+        assert np.isfinite(one).all()
+        if rest[1] or rest[2]:
+            break
+    envs[2].close()
+
+
+def test_nothing_is_drawn_that_is_not_asked_for(make):
+    env = make()
+    env.reset(seed=0)
+    env.step(np.float32([0.0, 1.0]))
+    assert env.unwrapped._backend._renderer is None
+    assert env.unwrapped.segmentation().shape == (128, 128)
+    _, info = make(segmentation=True, image_size=48).reset(seed=0)
+    assert info["segmentation"].shape == (48, 48)
+
+
+def test_an_unknown_observation_is_refused():
+    with pytest.raises(ValueError, match="unknown observation 'sound'; known: image, state"):
+        gym.make("SemoreCarla-JayWalk-v0", observation="sound")
+
+
+def test_make_env_wraps_nothing_around_it():
+    env = make_env("SemoreCarla-JayWalk-v0", observation="state", backend="embedded")
+    assert env.observation_space == state_space()
+    assert env.observation_space.contains(env.reset(seed=0)[0])
+    env.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("masks", "none"),
+        ("masks", "vlm:clipseg"),
+        ("mask_options", {"classes": [9]}),
+        ("frames", 4),
+        ("every", 3),
+        ("between", "hold"),
+    ],
+)
+def test_make_env_refuses_what_is_about_pictures(name, value):
+    with pytest.raises(ValueError, match=f'{name} must not be given with observation="state", got'):
+        make_env("SemoreCarla-JayWalk-v0", observation="state", **{name: value})
+
+
+def test_stable_baselines3_learns_from_it(make):
+    model = SAC("MlpPolicy", make("HighWay"), learning_starts=20, batch_size=16, seed=0, device="cpu")
+    model.learn(60)
+    assert model.num_timesteps == 60
