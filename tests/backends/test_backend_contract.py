@@ -135,6 +135,24 @@ def test_surroundings_say_where_the_scenario_put_everybody(make):
     assert (walker.speed_ahead, walker.speed_left) == pytest.approx((0.0, 0.0), abs=0.05)
 
 
+def test_bends_are_those_that_come(make):
+    backend = make()
+    backend.reset(replace(episode("HighWay"), ego=Place(-2, 250.0), actors=()))
+    travelled, headings, foreseen = [0.0], [0.0], [0.0]
+    for _ in range(400):
+        tick = backend.tick(backend.scripted_control())
+        travelled.append(travelled[-1] + tick.lane_speed * backend.dt)
+        headings.append(tick.yaw - tick.heading_error)
+        foreseen.append(backend.surroundings().bends[1])
+    headings = np.unwrap(headings, period=360.0)
+    places = np.array(travelled[100:]) + 20.0
+    places = places[places < travelled[-1] - 2.5]
+    turned = [np.interp(places + step, travelled, headings) for step in (-2.5, 2.5)]
+    bends = np.radians(turned[1] - turned[0]) / 5.0
+    assert np.abs(bends).max() > 0.002
+    np.testing.assert_allclose(foreseen[100 : 100 + len(places)], bends, atol=1.2e-3)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_images_have_their_shape_and_type(make, kind):
     backend = make()
