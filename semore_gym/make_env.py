@@ -39,7 +39,7 @@ def make_env(
 
     Returns:
         An environment with observations Dict(frames (3k, H, W) uint8, residual (3(k-1), H, W) int16,
-        mask (1, H, W) uint8); with observation="state" one with observations Box (46,) float32.
+        mask (1, H, W) uint8); with observation="state" one with observations Box (60,) float32.
 
     Raises:
         ValueError: If masks are unknown, or something about pictures is asked for with observation="state".

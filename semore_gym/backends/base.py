@@ -68,6 +68,7 @@ class RoadUser:
     left: float  # likewise [m]
     speed_ahead: float  # over ground [m/s]
     speed_left: float  # over ground [m/s]
+    half_length: float  # [m]
     half_width: float  # [m]
 
 
@@ -75,6 +76,7 @@ class RoadUser:
 class Surroundings:
     """What is around the ego, in numbers."""
 
+    half_length: float  # of the ego [m]
     bends: tuple[float, ...]  # curvature of the road at `BENDS_AT`, positive = turning left [1/m]
     others: tuple[RoadUser, ...]  # everybody else, wherever they are
 

@@ -14,17 +14,21 @@ from semore_gym.backends.base import BENDS_AT, RoadUser, Surroundings, Tick
 
 OTHERS = 6  # road users that are observed
 RANGE = (-12.0, 90.0)  # how far behind and ahead of the ego's middle they may be [m]
-FOCUS = 8.0  # ahead of the ego's middle: those nearest to here come first [m]
+FARTHEST = 150.0  # that a gap counts as [m]
+LONGEST = 10.0  # that a time to collision counts as [s]
+FORESIGHT = 5.0  # how far into the future others are followed [s]
+STANDSTILL = 0.1  # nothing comes closer more slowly than this [m/s]
 LIMIT = 10.0  # no number is larger
 
 
 class Number(NamedTuple):
-    """One number of the state."""
+    """One number of the state: the quantity x as x / scale, or sign(x) log(1 + |x|) / scale."""
 
     name: str
     unit: str
-    scale: float  # that the quantity is divided by
+    scale: float
     meaning: str
+    log: bool = False
 
 
 EGO_NUMBERS = (
@@ -38,14 +42,18 @@ EGO_NUMBERS = (
         Number(f"bend_{distance:.0f}", "1/m", 0.01, f"curvature {distance:.0f} m ahead, positive = left")
         for distance in BENDS_AT
     ),
+    Number("gap", "m", 2.0, "bumper to bumper to what is ahead in the ego's path, at most 150", log=True),
+    Number("time_to_collision", "s", 2.0, "with it, at most 10"),
 )
 OTHER_NUMBERS = (
     Number("present", "", 1.0, "1, or 0 where there is nobody"),
     Number("person", "", 1.0, "1 on foot, else 0"),
-    Number("ahead", "m", 20.0, "from the ego's middle along the road; 90 where there is nobody"),
-    Number("left", "m", 4.0, "from the ego's middle across the road"),
-    Number("speed_ahead", "m/s", 10.0, "relative to the ego, along the road"),
-    Number("speed_left", "m/s", 2.0, "over ground, across the road"),
+    Number("gap", "m", 2.0, "between the two along the road, negative = behind, 0 beside the ego", log=True),
+    Number("left", "m", 2.0, "from the ego's middle to theirs, across the road"),
+    Number("speed_ahead", "m/s", 10.0, "along the road, relative to the ego"),
+    Number("speed_left", "m/s", 2.0, "across the road"),
+    Number("arrival", "s", 2.0, "until the ego is level with them as both move now, at most 5"),
+    Number("left_then", "m", 2.0, "`left` at that time, as they move now"),
 )
 STATE_NUMBERS: tuple[Number, ...] = (
     *EGO_NUMBERS,
@@ -56,26 +64,27 @@ STATE_NUMBERS: tuple[Number, ...] = (
     ),
 )
 SCALES = np.array([number.scale for number in STATE_NUMBERS])
-NOBODY = (0.0, 0.0, RANGE[1], 0.0, 0.0, 0.0)
+LOGS = np.array([number.log for number in STATE_NUMBERS])
+NOBODY = (0.0, 0.0, RANGE[1], 0.0, 0.0, 0.0, FORESIGHT, LIMIT)
 
 
 def state_space() -> spaces.Box:
-    """The space of the observation "state", (46,) float32, see `STATE_NUMBERS`."""
+    """The space of the observation "state", (60,) float32, see `STATE_NUMBERS`."""
     return spaces.Box(-LIMIT, LIMIT, (len(STATE_NUMBERS),), np.float32)
 
 
 def encode_state(tick: Tick, surroundings: Surroundings) -> npt.NDArray[np.float32]:
     """Write down the state.
 
-    Observed are people on foot and whoever is on the drivable lanes, the `OTHERS` of them that are nearest
-    to a point `FOCUS` ahead; what stands beside the road is not.
+    Observed are people on foot and whoever is on the drivable lanes, the `OTHERS` nearest ones, where those
+    behind count as twice as far; what stands beside the road is not.
 
     Args:
         tick: What the ego's instruments read.
         surroundings: The road ahead and everybody on it.
 
     Returns:
-        (46,) float32 in [-10, 10]: the quantities of `STATE_NUMBERS`, each divided by its scale and clipped.
+        (60,) float32: the quantities of `STATE_NUMBERS`, scaled as said there and clipped to [-10, 10].
     """
     against = abs(tick.heading_error) > 90.0
     turned = math.copysign(180.0, tick.heading_error) if against else 0.0
@@ -83,22 +92,36 @@ def encode_state(tick: Tick, surroundings: Surroundings) -> npt.NDArray[np.float
     heading = tick.heading_error - turned
     values = [tick.speed, direction, direction * tick.lane_offset, heading, tick.edge_left, tick.edge_right]
     values += surroundings.bends
+    values += (min(tick.gap, FARTHEST), min(tick.time_to_collision, LONGEST))
     ego_speed = tick.speed * math.cos(math.radians(heading))
     for other in _observed(tick, surroundings.others):
-        person = float(other.kind == "walker")
-        values += (1.0, person, other.ahead, other.left, other.speed_ahead - ego_speed, other.speed_left)
+        values += _describe(other, ego_speed, surroundings.half_length)
     values += NOBODY * ((len(STATE_NUMBERS) - len(values)) // len(NOBODY))
-    return np.clip(np.array(values) / SCALES, -LIMIT, LIMIT).astype(np.float32)
+    numbers = np.array(values)
+    numbers = np.where(LOGS, np.copysign(np.log1p(np.abs(numbers)), numbers), numbers) / SCALES
+    return np.clip(numbers, -LIMIT, LIMIT).astype(np.float32)
+
+
+def _describe(other: RoadUser, ego_speed: float, ego_half_length: float) -> tuple[float, ...]:
+    """The quantities of `OTHER_NUMBERS`."""
+    clear = max(abs(other.ahead) - other.half_length - ego_half_length, 0.0)
+    speed = other.speed_ahead - ego_speed
+    arrival = min(clear / max(-speed, STANDSTILL), FORESIGHT)
+    if other.ahead < 0.0 < clear:
+        clear, arrival = -clear, FORESIGHT
+    left_then = other.left + other.speed_left * arrival
+    person = float(other.kind == "walker")
+    return 1.0, person, clear, other.left, speed, other.speed_left, arrival, left_then
 
 
 def _observed(tick: Tick, others: Sequence[RoadUser]) -> list[RoadUser]:
-    """Those that count, the nearest to the focus first."""
+    """Those that count, the nearest first."""
     near = [
         other
         for other in others
         if RANGE[0] <= other.ahead <= RANGE[1] and (other.kind == "walker" or _on_road(tick, other))
     ]
-    return sorted(near, key=lambda other: abs(other.ahead - FOCUS))[:OTHERS]
+    return sorted(near, key=lambda other: max(other.ahead, -2.0 * other.ahead))[:OTHERS]
 
 
 def _on_road(tick: Tick, other: RoadUser) -> bool:

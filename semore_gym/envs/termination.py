@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from semore_gym.backends.base import Tick
 
 STUCK_SPEED = 0.02  # [m/s]
-STUCK_PERIOD = 2.0  # between two looks at the speed [s]
+STUCK_TIME = 5.0  # slower than that without a break, that makes it stuck [s]
 CONTACT_TICKS = 20  # in a row, that make a collision
 PERSON_SPEED = 1.0  # above which touching a walker or rider ends the episode [m/s]
 
@@ -30,6 +30,7 @@ class EndRules:
     walker_hit_ends: bool
     ticks: int = field(default=0, init=False)
     contact_ticks: int = field(default=0, init=False)
+    standing_ticks: int = field(default=0, init=False)
 
     def __call__(self, tick: Tick) -> str:
         """Count one tick.
@@ -39,12 +40,13 @@ class EndRules:
         """
         self.ticks += 1
         self.contact_ticks = self.contact_ticks + 1 if tick.contact else 0
+        self.standing_ticks = self.standing_ticks + 1 if tick.speed < STUCK_SPEED else 0
         if self.contact_ticks >= CONTACT_TICKS:
             return "collision"
         if self.walker_hit_ends and tick.person_hit_speed > PERSON_SPEED:
             return "collision"
         if tick.off_road:
             return "off_road"
-        if self.ticks % round(STUCK_PERIOD / self.dt) == 0 and tick.speed < STUCK_SPEED:
+        if self.standing_ticks >= round(STUCK_TIME / self.dt):
             return "stuck"
         return "horizon" if self.ticks >= self.max_ticks else ""

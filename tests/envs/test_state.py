@@ -21,8 +21,9 @@ from semore_gym.scenarios.weather import WEATHERS
 
 TICK = Tick(0, 10.0, 9.9, 0.0, 0.5, -5.0, 0, 0.0, False, 0.0, False, 6.0, 2.0, math.inf, math.inf)
 NAMES = [number.name for number in STATE_NUMBERS]
-CAR = RoadUser("vehicle", 30.0, -1.0, 4.0, 0.5, 0.9)
-WALKER = RoadUser("walker", 10.0, 6.0, 0.0, -2.0, 0.25)
+CAR = RoadUser("vehicle", 30.0, -1.0, 4.0, 0.5, half_length=2.5, half_width=0.9)
+WALKER = RoadUser("walker", 12.75, 6.0, 0.0, -2.0, half_length=0.25, half_width=0.25)
+EGO_HALF_LENGTH = 2.5
 
 
 @pytest.fixture
@@ -38,10 +39,17 @@ def make():
         env.close()
 
 
+def unscale(scaled):
+    """The quantities of the state in their units, by name."""
+    numbers = {}
+    for number, value in zip(STATE_NUMBERS, scaled.tolist(), strict=True):
+        x = value * number.scale
+        numbers[number.name] = math.copysign(math.expm1(abs(x)), x) if number.log else x
+    return numbers
+
+
 def state(*others, tick=TICK, bends=(0.0, 0.0, 0.0, 0.0)):
-    """The state in the units of its quantities, by name."""
-    scaled = encode_state(tick, Surroundings(bends, others))
-    return {n.name: float(value) * n.scale for n, value in zip(STATE_NUMBERS, scaled, strict=True)}
+    return unscale(encode_state(tick, Surroundings(EGO_HALF_LENGTH, bends, others)))
 
 
 def seen(numbers, i):
@@ -49,7 +57,7 @@ def seen(numbers, i):
 
 
 def test_every_number_has_a_name_of_its_own():
-    assert len(set(NAMES)) == len(NAMES) == 46
+    assert len(set(NAMES)) == len(NAMES) == 60
     assert all(number.scale > 0.0 and number.meaning for number in STATE_NUMBERS)
 
 
@@ -67,34 +75,60 @@ def test_on_the_oncoming_lane_sides_stay_the_ego_s():
     assert (numbers["lane_offset"], numbers["heading"]) == pytest.approx((-0.5, -2.0))
 
 
-def test_another_road_user():
-    first = seen(state(CAR), 1)
-    relative = 4.0 - 10.0 * math.cos(math.radians(5.0))
+def test_the_gap_and_its_time_are_at_most_so_much():
+    numbers = state()
+    assert (numbers["gap"], numbers["time_to_collision"]) == pytest.approx((150.0, 10.0), rel=1e-5)
+    numbers = state(tick=replace(TICK, gap=3.0, time_to_collision=0.4))
+    assert (numbers["gap"], numbers["time_to_collision"]) == pytest.approx((3.0, 0.4), rel=1e-5)
+
+
+def test_somebody_ahead():
+    closing = 10.0 * math.cos(math.radians(5.0)) - 4.0
+    arrival = 25.0 / closing
     expected = {
-        "present": 1.0, "person": 0.0, "ahead": 30.0, "left": -1.0, "speed_ahead": relative, "speed_left": 0.5
-    }  # fmt: skip
-    assert first == pytest.approx(expected, abs=1e-5)
+        "present": 1.0,
+        "person": 0.0,
+        "gap": 25.0,
+        "left": -1.0,
+        "speed_ahead": -closing,
+        "speed_left": 0.5,
+        "arrival": arrival,
+        "left_then": -1.0 + 0.5 * arrival,
+    }
+    assert seen(state(CAR), 1) == pytest.approx(expected, rel=1e-5)
+
+
+def test_somebody_who_crosses_is_followed_into_the_ego_s_path():
+    first = seen(state(WALKER, tick=replace(TICK, heading_error=0.0)), 1)
+    assert (first["person"], first["gap"], first["arrival"]) == pytest.approx((1.0, 10.0, 1.0))
+    assert first["left_then"] == pytest.approx(6.0 - 2.0)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "speed", "gap", "arrival"),
+    [
+        (30.0, 12.0, 25.0, 5.0),  # faster than the ego: not reached within the foresight
+        (4.9, 4.0, 0.0, 0.0),  # beside it
+        (-4.9, 4.0, 0.0, 0.0),
+        (-8.0, 20.0, -3.0, 5.0),  # behind, even if it comes closer
+    ],
+)
+def test_where_the_others_are_along_the_road(ahead, speed, gap, arrival):
+    first = seen(state(replace(CAR, ahead=ahead, speed_ahead=speed)), 1)
+    assert (first["gap"], first["arrival"]) == pytest.approx((gap, arrival), abs=1e-5)
 
 
 def test_where_nobody_is():
-    nobody = {
-        "present": 0.0,
-        "person": 0.0,
-        "ahead": 90.0,
-        "left": 0.0,
-        "speed_ahead": 0.0,
-        "speed_left": 0.0,
-    }
+    nobody = {**dict.fromkeys(seen(state(), 1), 0.0), "gap": 90.0, "arrival": 5.0, "left_then": 10.0}
     for i in range(1, OTHERS + 1):
         assert seen(state(), i) == pytest.approx(nobody)
 
 
-def test_the_nearest_to_the_focus_come_first_and_the_rest_is_left_out():
-    places = (40.0, -11.0, 9.0, -13.0, 91.0, 60.0, 3.0, 70.0, 80.0)
+def test_the_nearest_come_first_and_the_rest_is_left_out():
+    places = (40.0, -11.0, 12.0, -13.0, 91.0, 60.0, -5.5, 70.0, 80.0)
     numbers = state(*(replace(CAR, ahead=place) for place in places))
-    assert [seen(numbers, i)["ahead"] for i in range(1, 7)] == pytest.approx(
-        [9.0, 3.0, -11.0, 40.0, 60.0, 70.0]
-    )
+    gaps = [-0.5, 7.0, -6.0, 35.0, 55.0, 65.0]
+    assert [seen(numbers, i)["gap"] for i in range(1, 7)] == pytest.approx(gaps, rel=1e-5)
 
 
 def test_beside_the_road_only_people_count():
@@ -107,7 +141,7 @@ def test_beside_the_road_only_people_count():
 
 def test_no_number_is_larger_than_the_space_allows():
     tick = replace(TICK, speed=1e6, edge_left=1e6, edge_right=1e6)
-    extreme = encode_state(tick, Surroundings((1e6,) * 4, (replace(CAR, speed_left=-1e6),)))
+    extreme = encode_state(tick, Surroundings(2.5, (1e6,) * 4, (replace(CAR, speed_left=-1e6),)))
     assert state_space().contains(extreme)
 
 
@@ -121,16 +155,17 @@ def test_in_a_made_situation(make):
     )
     env = make().unwrapped
     env._begin(Episode(LOCATION, Place(-1, 10.0), actors, WEATHERS["cloudy_noon"], 0))
-    scaled = env._observer.observation
-    numbers = {n.name: float(v) * n.scale for n, v in zip(STATE_NUMBERS, scaled, strict=True)}
+    numbers = unscale(env._observer.observation)
     assert (numbers["edge_left"], numbers["edge_right"]) == pytest.approx((6.0, 2.0), abs=0.01)
     assert [seen(numbers, i)["present"] for i in (1, 2, 3, 4)] == [1.0, 1.0, 1.0, 0.0]
     walker, standing, oncoming = (seen(numbers, i) for i in (1, 2, 3))
-    assert (walker["person"], walker["ahead"]) == pytest.approx((1.0, 20.0), abs=0.05)
+    assert (walker["person"], walker["gap"]) == pytest.approx((1.0, 20.0 - (4.79 + 0.5) / 2), abs=0.1)
     assert walker["left"] == pytest.approx(2.0 + 6.2 + 1.25 - 0.85, abs=0.05)
-    assert (standing["ahead"], standing["left"]) == pytest.approx((30.0, 0.5), abs=0.05)
+    assert (standing["gap"], standing["left"]) == pytest.approx((30.0 - (4.79 + 3.71) / 2, 0.5), abs=0.1)
+    assert numbers["gap"] == pytest.approx(standing["gap"], rel=1e-4)
     assert oncoming["speed_ahead"] == pytest.approx(-8.0, abs=0.5)
-    assert oncoming["ahead"] == pytest.approx(70.0 - 5 * 0.05 * 8.0, abs=0.2)
+    reached = (oncoming["gap"] / -oncoming["speed_ahead"], 5.0)
+    assert oncoming["arrival"] == pytest.approx(min(reached), rel=1e-4)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

@@ -45,10 +45,17 @@ def test_off_road_ends_at_once():
     assert rules()(replace(MOVING, off_road=True)) == "off_road"
 
 
-def test_stuck_is_looked_at_every_two_seconds():
+def test_stuck_after_five_seconds_of_standing_in_a_row():
     standing = replace(MOVING, speed=0.01)
-    assert first_end(rules(), standing, 100) == (40, "stuck")
+    assert first_end(rules(), standing, 200) == (100, "stuck")
     rule = rules()
-    assert first_end(rule, standing, 39) == (39, "")
-    assert rule(MOVING) == ""
-    assert first_end(rule, standing, 100) == (40, "stuck")
+    assert first_end(rule, standing, 99) == (99, "")
+    assert rule(replace(MOVING, speed=0.03)) == ""
+    assert first_end(rule, standing, 200) == (100, "stuck")
+
+
+def test_waiting_for_less_than_five_seconds_again_and_again_is_no_end():
+    rule, creeping = rules(), replace(MOVING, speed=0.25)
+    for _ in range(9):
+        assert first_end(rule, replace(MOVING, speed=0.0), 99) == (99, "")
+        assert rule(creeping) == ""

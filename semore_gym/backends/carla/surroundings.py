@@ -27,6 +27,7 @@ def look_around(map: carla.Map, ego: carla.Vehicle, members: Sequence[Member]) -
     lane = lane_pose(map, pose.location)
     facing = 1.0 if dot(pose.get_forward_vector(), lane.forward) >= 0.0 else -1.0
     return Surroundings(
+        half_length=float(ego.bounding_box.extent.x),
         bends=tuple(facing * _bend(lane.waypoint, facing * distance) for distance in BENDS_AT),
         others=tuple(_road_user(map, pose.location, lane, facing, member) for member in members),
     )
@@ -49,6 +50,7 @@ def _road_user(
         left=facing * left,
         speed_ahead=facing * dot(velocity, forward),
         speed_left=-facing * dot(velocity, right),
+        half_length=member.half_length,
         half_width=member.half_width,
     )
 

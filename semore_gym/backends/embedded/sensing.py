@@ -67,10 +67,12 @@ class Instruments:
             forward * (u.t[:-1] - t),
             forward * u.along[:-1],
             forward * u.across[:-1],
+            u.half_length[:-1],
             u.half_width[:-1],
         )
         rows = zip(u.bodies[:-1], *(column.tolist() for column in columns), strict=True)
         return Surroundings(
+            half_length=float(u.half_length[-1]),
             bends=tuple((forward * road.curvatures(places)).tolist()),
             others=tuple(RoadUser(_kind(body), *numbers) for body, *numbers in rows),
         )

@@ -84,7 +84,7 @@ def test_full_throttle_straight_on_hits_something_on_most_seeds(drives, name):
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_doing_nothing_gets_stuck(drives, name):
     for d in drives[name, "idle"]:
-        assert (d.end_reason, d.ticks, d.crash_intensity) == ("stuck", 40, 0.0)
+        assert (d.end_reason, d.ticks, d.crash_intensity) == ("stuck", 100, 0.0)
         assert abs(d.reward) < 1e-3
 
 
