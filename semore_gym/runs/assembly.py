@@ -183,7 +183,7 @@ def _judge(config: TrainConfig) -> dict[str, Any]:
 def throttle_noise(std: float) -> OrnsteinUhlenbeckActionNoise:
     """Noise on the throttle that lasts for some steps (Lillicrap 2016), none on the steering.
 
-    Independent noise brakes away what it gains: a random driver hardly moves, is stuck after two seconds, and
+    Independent noise brakes away what it gains: a random driver hardly moves, is soon stuck, and
     the agent learns to stand still.
 
     Args:

@@ -3,6 +3,7 @@
 import math
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -13,7 +14,14 @@ from stable_baselines3.common.env_checker import check_env as check_env_sb3
 
 from semore_gym import make_env
 from semore_gym.backends.base import RoadUser, Surroundings, Tick
-from semore_gym.envs.state import OTHERS, STATE_NUMBERS, encode_state, state_space
+from semore_gym.envs.state import (
+    EGO_NUMBERS,
+    OTHER_NUMBERS,
+    OTHERS,
+    STATE_NUMBERS,
+    encode_state,
+    state_space,
+)
 from semore_gym.scenarios import SCENARIOS
 from semore_gym.scenarios.base import Actor, Cross, Cruise, Episode, Place, Stand
 from semore_gym.scenarios.jaywalk import LOCATION
@@ -59,6 +67,13 @@ def seen(numbers, i):
 def test_every_number_has_a_name_of_its_own():
     assert len(set(NAMES)) == len(NAMES) == 60
     assert all(number.scale > 0.0 and number.meaning for number in STATE_NUMBERS)
+
+
+def test_the_page_lists_every_number():
+    page = (Path(__file__).parents[2] / "docs" / "state.md").read_text()
+    for number in (*EGO_NUMBERS, *(n._replace(name=f"other1_{n.name}") for n in OTHER_NUMBERS)):
+        scale = f"log, {number.scale:g}" if number.log else f"{number.scale:g}"
+        assert f"| `{number.name}` | {number.unit or '-'} | {scale} | {number.meaning} |" in page
 
 
 def test_the_ego_and_the_bends():
