@@ -91,14 +91,22 @@ def with_backend(config: TrainConfig) -> TrainConfig:
 
 
 def build_vec_env(config: EnvConfig, n_envs: int, *, masks: str | None = None) -> VecEnv:
-    """Make `n_envs` environments: one in this process, several in a process each."""
-    if n_envs == 1:
-        return DummyVecEnv([partial(_monitored, config, 0, masks)])
-    if masks is None and uses_models(config.masks) and not is_asynchronous(config.mask_options):
+    """Make `n_envs` environments, in this process on the embedded simulator, in one each on CARLA.
+
+    A step of the embedded simulator takes less time than a picture's way through a pipe.
+    """
+    if (
+        n_envs > 1
+        and masks is None
+        and uses_models(config.masks)
+        and not is_asynchronous(config.mask_options)
+    ):
         raise ValueError(
             f"masks {config.masks} with {n_envs} environments need mask_options asynchronous=true: otherwise "
             "each of them loads the models"
         )
+    if n_envs == 1 or not on_carla(config):
+        return DummyVecEnv([partial(_monitored, config, index, masks) for index in range(n_envs)])
     build_env(config, masks=masks).close()  # a wrong option is an error here, not in another process
     return SubprocVecEnv([partial(_worker, config, index, masks) for index in range(n_envs)])
 
