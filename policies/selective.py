@@ -22,11 +22,13 @@ Facts = dict[str, float | str]  # the numbers and names of an info
 class SelectiveReplayBuffer(FrameReplayBuffer):
     """Frame replay buffer of Semore's selective replay (Semore, section "Selective Replay Buffer").
 
-    delta falls linearly from 1 to 0.5 over `decay_steps` transitions. While it is above 0.5, each new
-    transition is put to the judge with probability delta (ours; the paper speaks of the probability of
-    adding), and becomes sampleable when the verdict is "reasonable", or when the judge fails. Until then it
-    is pending; unreasonable ones keep their frames and are never drawn. From delta 0.5 on the judge is not
-    asked any more and everything is sampleable at once.
+    The first `start` transitions are sampleable at once and nobody is asked: they are the warm-up's, whose
+    random driving follows no intention that a judge could find unreasonable. Over the `decay_steps`
+    transitions after them delta falls linearly from 1 to 0.5. While it is above 0.5, each new transition is
+    put to the judge with probability delta (ours; the paper speaks of the probability of adding), and becomes
+    sampleable when the verdict is "reasonable", or when the judge fails. Until then it is pending;
+    unreasonable ones keep their frames and are never drawn. From delta 0.5 on the judge is not asked any more
+    and everything is sampleable at once.
 
     The judge is told the info that belonged to o_t: of the step before, or, for an episode's first step, of
     the reset. An algorithm hands over the latter by `remember_resets`; without that they are not known.
@@ -40,7 +42,9 @@ class SelectiveReplayBuffer(FrameReplayBuffer):
         optimize_memory_usage: Must be False.
         judge: A judge, or the name of one in `semore_gym.masks.judges.JUDGES`.
         judge_kwargs: The arguments of a judge that is given by name.
-        decay_steps: Transitions, over all environments, until delta is 0.5.
+        start: Transitions, over all environments, before delta begins to fall and the judge is asked; an
+            algorithm's `learning_starts`.
+        decay_steps: Transitions, over all environments, from there until delta is 0.5.
         seed: Of the generator that decides whether to ask.
         **kwargs: The further ones of `FrameReplayBuffer`.
 
@@ -59,6 +63,7 @@ class SelectiveReplayBuffer(FrameReplayBuffer):
         *,
         judge: Judge | str = "rule",
         judge_kwargs: Mapping[str, Any] | None = None,
+        start: int = 0,
         decay_steps: int = 2000,
         seed: int = 0,
         **kwargs: Any,
@@ -66,14 +71,16 @@ class SelectiveReplayBuffer(FrameReplayBuffer):
         super().__init__(
             buffer_size, observation_space, action_space, device, n_envs, optimize_memory_usage, **kwargs
         )
-        if decay_steps < 1:
-            raise ValueError(f"decay_steps must be at least 1, got {decay_steps!r}")
+        for name, value, low in (("start", start, 0), ("decay_steps", decay_steps, 1)):
+            if value < low:
+                raise ValueError(f"{name} must be at least {low}, got {value!r}")
         if judge_kwargs and not isinstance(judge, str):
             raise ValueError(f"judge_kwargs need a judge's name, got {judge!r}, which is made already")
         if isinstance(judge, str):
             JUDGES.load(judge)  # an unknown name is an error at once
         self._judge = judge
         self._judge_kwargs = dict(judge_kwargs or {})
+        self.start = start
         self.decay_steps = decay_steps
         self.seed = seed
         self._forget()
@@ -97,8 +104,15 @@ class SelectiveReplayBuffer(FrameReplayBuffer):
 
     @property
     def delta(self) -> float:
-        """Probability that the next transition is put to the judge; at 0.5 none is any more."""
-        return max(0.5, 1 - 0.5 * self.ring.added / self.decay_steps)
+        """Probability that the next transition is put to the judge.
+
+        At 0.5 none is any more, and of the first `start` none is yet.
+        """
+        return self._delta_of(self.ring.added)
+
+    def _delta_of(self, number: int) -> float:
+        """Delta when the transition with this number comes; 1 until `start`."""
+        return max(0.5, 1 - 0.5 * max(0, number - self.start) / self.decay_steps)
 
     def counts(self) -> dict[str, float]:
         """Numbers for the log: those of `FrameReplayBuffer` and delta, asked, rejected, failed, pending."""
@@ -125,13 +139,12 @@ class SelectiveReplayBuffer(FrameReplayBuffer):
 
         Arguments and errors are those of `FrameReplayBuffer.add`.
         """
-        deltas = [max(0.5, 1 - 0.5 * (self.ring.added + i) / self.decay_steps) for i in range(self.n_envs)]
         super().add(obs, next_obs, action, reward, done, infos)
         first = self.ring.added - self.n_envs
-        for env, delta in enumerate(deltas):
+        for env in range(self.n_envs):
             facts = self._reset_facts[env] if self.starts[env] else self._step_facts[env]
             number = first + env
-            if delta > 0.5 and self.ring.sampleable[self.ring.index(number)] and self._rng.random() < delta:
+            if self.ring.sampleable[self.ring.index(number)] and self._asks(number):
                 self.ring.sampleable[self.ring.index(number)] = False
                 self._pending[number] = facts
                 self._tally["asked"] += 1
@@ -140,6 +153,11 @@ class SelectiveReplayBuffer(FrameReplayBuffer):
                 self._reset_facts[env] = None
             self._step_facts[env] = None if done[env] else _facts(infos[env])
         self._hear()
+
+    def _asks(self, number: int) -> bool:
+        """Decide whether the transition with this number is put to the judge."""
+        delta = self._delta_of(number)
+        return number >= self.start and delta > 0.5 and self._rng.random() < delta
 
     def _ask(self, number: int) -> None:
         index = self.ring.index(number)

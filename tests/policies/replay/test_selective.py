@@ -82,6 +82,36 @@ def test_delta_falls_linearly_and_then_nobody_is_asked():
     assert len(asked[asked < 100]) > len(asked[asked >= 900]) + 20
 
 
+def test_nobody_is_asked_in_the_warm_up_and_delta_falls_from_its_end():
+    judges = [SlowJudge(), SlowJudge()]
+    early = Driver(selective(judges[0], 500, decay_steps=100))
+    late = Driver(selective(judges[1], 500, start=60, decay_steps=100))
+    for _ in range(60):
+        assert late.buffer.delta == 1.0
+        late.step()
+    assert judges[1].asked == []
+    assert drawn(late.buffer, 2000) == set(range(60))
+    deltas: list[list[float]] = [[], []]
+    for _ in range(150):
+        for driver, found in zip((early, late), deltas, strict=True):
+            found.append(driver.buffer.delta)
+            driver.step()
+    assert deltas[0] == deltas[1]
+    assert deltas[1][-1] == 0.5
+    asked = [[question.number for question in judge.asked] for judge in judges]
+    assert 50 < len(asked[0]) < 100
+    assert [number - 60 for number in asked[1]] == asked[0]
+
+
+def test_the_warm_up_may_end_within_a_step_of_several_environments():
+    judge = SlowJudge()
+    buffer = SelectiveReplayBuffer(40, SPACE, ACTIONS, "cpu", 4, judge=judge, start=6, decay_steps=10**9)
+    for step in range(3):
+        all_four = np.repeat(stack(step, 0), 4, axis=0), np.repeat(stack(step + 1, 0), 4, axis=0)
+        buffer.add(*all_four, np.zeros((4, 2)), np.ones(4), np.zeros(4), [{}] * 4)
+    assert [question.number for question in judge.asked] == [6, 7, 8, 9, 10, 11]
+
+
 def test_the_same_seed_asks_the_same():
     numbers = []
     for seed in (0, 0, 1):
@@ -257,6 +287,8 @@ def test_a_plain_buffer_refuses_what_a_selective_one_saved(tmp_path):
 def test_wrong_arguments_are_named():
     with pytest.raises(ValueError, match="decay_steps must be at least 1, got 0"):
         selective("rule", decay_steps=0)
+    with pytest.raises(ValueError, match="start must be at least 0, got -1"):
+        selective("rule", start=-1)
     with pytest.raises(ValueError, match="unknown judge 'oracle'; known: endpoint, rule, vlm"):
         selective("oracle")
     with pytest.raises(TypeError, match="typo"):
