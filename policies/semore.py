@@ -75,6 +75,7 @@ class SemoreSAC(VisualSAC):
         guide_gradient: Whether the critic's and the heads' gradient reaches the encoder through H^ in K~.
         judge: Name of the judge of the selective buffer, or a judge; None keeps every transition. The
             arguments of one that is named go into `replay_buffer_kwargs={"judge_kwargs": {...}}`.
+        learning_starts: As in `VisualSAC`; the judge is asked from there on.
         replay_buffer_class: Instead of `SelectiveReplayBuffer` (or `FrameReplayBuffer` without a judge).
         replay_buffer_kwargs: The buffer's arguments.
         policy_kwargs: The policy's arguments.
@@ -97,6 +98,7 @@ class SemoreSAC(VisualSAC):
         guided_share: float = 1.0,
         guide_gradient: bool = False,
         judge: Judge | str | None = "rule",
+        learning_starts: int = 1_000,
         replay_buffer_class: type[FrameReplayBuffer] | None = None,
         replay_buffer_kwargs: dict[str, Any] | None = None,
         policy_kwargs: dict[str, Any] | None = None,
@@ -113,10 +115,12 @@ class SemoreSAC(VisualSAC):
             if not issubclass(replay_buffer_class, SelectiveReplayBuffer):
                 raise ValueError(f"judge must be None for a {replay_buffer_class.__name__}, got {judge!r}")
             seed = kwargs.get("seed")
-            replay_buffer_kwargs = {"judge": judge, "seed": seed or 0, **(replay_buffer_kwargs or {})}
+            usual = {"judge": judge, "seed": seed or 0, "start": learning_starts}
+            replay_buffer_kwargs = {**usual, **(replay_buffer_kwargs or {})}
         super().__init__(
             policy,
             env,
+            learning_starts=learning_starts,
             replay_buffer_class=replay_buffer_class,
             replay_buffer_kwargs=replay_buffer_kwargs,
             policy_kwargs=_with_encoder(VARIANTS[variant], policy_kwargs or {}),
