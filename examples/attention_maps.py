@@ -30,7 +30,7 @@ def main(path: str = "attention_maps.png", steps: int = 400, masks: str = "oracl
     figure, axes = plt.subplots(len(SCENARIOS), len(TITLES), figsize=(10, 7.8), layout="constrained")
     for scenario, row in zip(SCENARIOS, axes, strict=True):
         env = semore_gym.make_env(f"SemoreCarla-{scenario}-v0", masks=masks)
-        options = {"learning_starts": 100, "batch_size": 32, "semantic_weight": 0.01, **settings}
+        options = {"learning_starts": 100, "batch_size": 32, **settings}
         model = make_algorithm("semore", env, preset="light", seed=0, **options)
         observation, _ = env.reset(seed=3)
         for _ in range(20 if masks == "oracle" else 10):  # masks of models come at every tenth step

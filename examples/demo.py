@@ -18,7 +18,7 @@ CONFIG = TrainConfig(
     evaluation_episodes=5,
     exploration_noise=0.8,
     # oracle masks mark few pixels, and with weight 1 the similarity loss would silence the semantic stream
-    algo_options={"batch_size": 32, "tau": 0.02, "gamma": 0.97, "semantic_weight": 0.01},
+    algo_options={"batch_size": 32, "tau": 0.02, "gamma": 0.97},
 )
 BUILT_IN = {
     "random": "random",

@@ -3,7 +3,7 @@
 import semore_gym
 from semore_gym.policies import SemoreSAC, make_algorithm
 
-STEPS = 27_500  # agent steps; with frame skip 4 these are 110,000 simulator ticks
+STEPS = 110_000  # agent steps; with frame skip 4 these are 440,000 simulator ticks
 
 
 def main(steps: int = STEPS, learning_starts: int = 1_000, batch_size: int = 128) -> float:

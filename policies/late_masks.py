@@ -32,7 +32,7 @@ class LateMasks(BaseCallback):
         >>> from semore_gym.masks import make_masks
         >>> maker = partial(make_masks, "vlm:clipseg", {"phrases": ["car"]})
         >>> with AsyncMasks(maker) as masks:  # doctest: +SKIP
-        ...     model.learn(27_500, LateMasks(masks))
+        ...     model.learn(110_000, LateMasks(masks))
     """
 
     model: OffPolicyAlgorithm

@@ -61,4 +61,4 @@ def test_a_text_that_is_no_object_is_refused():
 
 
 def test_the_budget_names_both_units():
-    assert TrainConfig().budget() == "27,500 agent steps = 110,000 simulator ticks"
+    assert TrainConfig().budget() == "110,000 agent steps = 440,000 simulator ticks"

@@ -61,8 +61,8 @@ def test_the_small_budgets_are_small():
     assert (smoke.image_size, smoke.preset, smoke.evaluation_episodes) == (64, "light", 2)
     assert smoke.algo_options["learning_starts"] < smoke.steps <= smoke.evaluate_every
     laptop = read_matrix("table1", "laptop").trials()
-    assert len(laptop) == 63
-    assert {(t.config.image_size, t.config.preset, t.config.steps) for t in laptop} == {(64, "light", 20_000)}
+    assert len(laptop) == 105
+    assert {(t.config.preset, t.config.steps, t.config.n_envs) for t in laptop} == {("light", 128_000, 8)}
 
 
 def test_every_method_of_a_budget_learns_under_the_same_settings():
@@ -72,8 +72,6 @@ def test_every_method_of_a_budget_learns_under_the_same_settings():
     assert {
         ALGORITHMS.load(config.algo).seen_side(config.image_size, config.algo_options) for config in configs
     } == {64}
-    own = {config.algo: config.algo_options.pop("semantic_weight", None) for config in configs}
-    assert own == {**dict.fromkeys(own), "semore": 0.01}
     assert all(config.algo_options == configs[0].algo_options for config in configs)
 
 
@@ -90,9 +88,11 @@ def test_a_file_of_ones_own_goes_over_the_budget(tmp_path):
     drq, weighty = (trial.config for trial in matrix.trials()[:2])
     assert (matrix.name, len(matrix.trials())) == ("mine", 8)
     assert (drq.steps, drq.image_size, drq.label) == (50, 64, None)
-    assert drq.algo_options == {"batch_size": 32, "tau": 0.02, "gamma": 0.8}
+    shared = matrix.trials()[0].config.algo_options | {"gamma": 0.0}
+    assert shared["batch_size"] == 64
+    assert drq.algo_options == {**shared, "gamma": 0.8}
     assert (weighty.algo, weighty.label, weighty.image_size) == ("semore", "weighty", 84)
-    assert weighty.algo_options == {"batch_size": 32, "tau": 0.02, "gamma": 0.9, "semantic_weight": 2.0}
+    assert weighty.algo_options == {**shared, "gamma": 0.9, "semantic_weight": 2.0}
     assert read_matrix(str(tmp_path / "mine.yaml"), "laptop", seeds=1).seeds == 1
 
 
