@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import io
 import pathlib
+from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
+from gymnasium import spaces
+from stable_baselines3.common.save_util import load_from_zip_file
 from stable_baselines3.common.type_aliases import GymEnv
 from stable_baselines3.sac.sac import SAC
 
+from semore_gym.policies.observations import acted_on, learnt_alike
 from semore_gym.policies.replay import FrameReplayBuffer
 from semore_gym.policies.visual_policy import VisualPolicy
 
@@ -40,6 +46,8 @@ class StoredSAC(SAC):
     ) -> S:
         """Load a model; the arguments are Stable-Baselines3's.
 
+        The environment may have a `residual` where the saved model's had none, or none where it had one.
+
         Raises:
             ValueError: If another algorithm wrote the file, its spaces are not the environment's, its tensors
                 do not fit the networks, or a further keyword names what cannot be replaced.
@@ -49,6 +57,11 @@ class StoredSAC(SAC):
         if unknown:
             raise ValueError(f"load replaces attributes, and {cls.__name__} has no {', '.join(unknown)}")
         wanted = {name: kwargs.pop(name) for name in cls.fixed & kwargs.keys()}
+        if env is not None:
+            env = cls._wrap_env(env)
+            data, _, _ = load_from_zip_file(path, custom_objects=custom_objects, device=device)
+            if data and learnt_alike(data["observation_space"], env.observation_space):
+                custom_objects = {**(custom_objects or {}), "observation_space": env.observation_space}
         try:
             model = super().load(
                 path, env, device, custom_objects, print_system_info, force_reset=force_reset, **kwargs
@@ -62,6 +75,22 @@ class StoredSAC(SAC):
             if (saved := getattr(model, name)) != value:
                 raise ValueError(f"{name} of the model in {path} is {saved!r}, and cannot become {value!r}")
         return model
+
+    def predict(
+        self,
+        observation: npt.NDArray[Any] | dict[str, npt.NDArray[Any]],
+        state: tuple[npt.NDArray[Any], ...] | None = None,
+        episode_start: npt.NDArray[np.bool_] | None = None,
+        deterministic: bool = False,
+    ) -> tuple[npt.NDArray[Any], tuple[npt.NDArray[Any], ...] | None]:
+        """Choose actions; the arguments are Stable-Baselines3's.
+
+        Of a Dict observation only `frames` is read, so that it may lack what guides learning, or have more.
+        """
+        if isinstance(observation, Mapping):
+            frames = acted_on(observation)
+            observation = {"frames": frames} if isinstance(self.observation_space, spaces.Dict) else frames
+        return super().predict(observation, state, episode_start, deterministic)
 
     def _setup_model(self) -> None:
         if self.algorithm != type(self).__name__:

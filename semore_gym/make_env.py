@@ -21,6 +21,7 @@ def make_env(
     frames: int = 3,
     every: int | None = None,
     between: Between = "none",
+    residual: bool = True,
     **kwargs: Any,
 ) -> gym.Env[Any, Any]:
     """Make an environment that observes frames, residuals and masks.
@@ -34,12 +35,15 @@ def make_env(
         frames: Length of the history, see `FrameHistory`.
         every: Steps from mask to mask, see `SemanticMask`.
         between: What frames between masks get, see `SemanticMask`.
+        residual: Whether the observation has a `residual`; no algorithm here reads it, since each makes its
+            own from the frames.
         **kwargs: Passed on to `gymnasium.make`. With observation="state" the environment observes numbers,
             see `DrivingEnv`: nothing is wrapped around it, and what is about pictures keeps its default.
 
     Returns:
         An environment with observations Dict(frames (3k, H, W) uint8, residual (3(k-1), H, W) int16,
-        mask (1, H, W) uint8); with observation="state" one with observations Box (60,) float32.
+        mask (1, H, W) uint8), or with stacked frames alone, (3k, H, W) uint8, where neither of the others is
+        wanted; with observation="state" one with observations Box (60,) float32.
 
     Raises:
         ValueError: If masks are unknown, or something about pictures is asked for with observation="state".
@@ -56,7 +60,8 @@ def make_env(
         masks = make_masks(masks, mask_options, env=id)
     elif mask_options:
         raise ValueError(f"mask_options go with a name of masks, got {masks!r}")
-    return observe(gym.make(id, **kwargs), masks=masks, frames=frames, every=every, between=between)
+    env = gym.make(id, **kwargs)
+    return observe(env, masks=masks, frames=frames, every=every, between=between, residual=residual)
 
 
 def _refuse_pictures(**given: Any) -> None:
@@ -75,6 +80,7 @@ def observe(
     frames: int = 3,
     every: int | None = None,
     between: Between = "none",
+    residual: bool = True,
 ) -> gym.Env[dict[str, Any], Any]:
     """Wrap an environment that observes one RGB frame so that it observes what `make_env` says.
 
@@ -84,7 +90,10 @@ def observe(
         frames: As in `make_env`.
         every: As in `make_env`.
         between: As in `make_env`.
+        residual: As in `make_env`.
     """
     provider = make_masks(masks) if isinstance(masks, str) else masks
-    env = ResidualFrames(FrameHistory(env, frames))
+    env = FrameHistory(env, frames)
+    if residual:
+        env = ResidualFrames(env)
     return env if provider is None else SemanticMask(env, provider, every, between)

@@ -53,6 +53,16 @@ def test_without_masks_the_space_is_the_same_and_none_takes_the_key_away(id):
     assert set(make_env(id, masks=None).observation_space) == {"frames", "residual"}
 
 
+def test_the_residual_can_be_left_out(id):
+    env, whole = make_env(id, residual=False), make_env(id)
+    assert set(env.observation_space) == {"frames", "mask"}
+    observation, expected = env.reset(seed=0)[0], whole.reset(seed=0)[0]
+    assert observation.keys() == {"frames", "mask"}
+    for key, value in observation.items():
+        np.testing.assert_array_equal(value, expected[key])
+    assert make_env(id, masks=None, residual=False).observation_space.shape == (9, 40, 40)
+
+
 def test_unknown_masks_are_refused(id):
     with pytest.raises(ValueError, match="unknown masks 'orcle'; known: none, oracle"):
         make_env(id, masks="orcle")

@@ -9,11 +9,13 @@ from typing import Any
 
 from gymnasium import spaces
 from stable_baselines3.common.utils import get_device
+from stable_baselines3.common.vec_env import VecEnv
 
 from semore_gym.config import EnvConfig, check_names
 from semore_gym.hub.settings import blank, from_json, give_settings, settings_of
 from semore_gym.hub.spaces import space_from_json, space_to_json
 from semore_gym.policies import ALGORITHMS, VisualSAC
+from semore_gym.policies.observations import learnt_alike
 
 FORMAT = 1
 PACKAGES = ("semore-gym", "stable-baselines3", "torch", "gymnasium")
@@ -92,11 +94,11 @@ class Description:
             raise ValueError("environment must not hold carla: where it is, each user says")
         return EnvConfig.from_json(json.dumps(from_json(self.environment)))
 
-    def build(self, n_envs: int = 1, device: str = "auto") -> VisualSAC:
+    def build(self, env: VecEnv | None = None, device: str = "auto") -> VisualSAC:
         """Make the model, its tensors not yet those of the agent.
 
         Args:
-            n_envs: Environments that it will be trained on at the same time.
+            env: What it will be trained on; None where it only acts. A `residual` there may be more or less.
             device: Where the networks go.
 
         Raises:
@@ -108,11 +110,13 @@ class Description:
         model = blank(ALGORITHMS.load(self.algorithm))
         give_settings(model, self.settings)
         model.observation_space = space_from_json(self.observation_space)
+        if env is not None and learnt_alike(model.observation_space, env.observation_space):
+            model.observation_space = env.observation_space
         action_space = space_from_json(self.action_space)
         if not isinstance(action_space, spaces.Box):
             raise ValueError(f"action_space must be a Box, got {action_space}")
         model.action_space = action_space
-        model.n_envs = n_envs
+        model.n_envs = 1 if env is None else env.num_envs
         model.device = get_device(device)
         try:
             model._setup_model()

@@ -88,7 +88,7 @@ def load_from_folder(folder: str | Path, env: GymEnv | None = None, device: str 
     described = read_description(folder)
     try:
         wrapped = None if env is None else VisualSAC._wrap_env(env)
-        model = described.build(1 if wrapped is None else wrapped.num_envs, device)
+        model = described.build(wrapped, device)
         _give_tensors(model, load_file(_file(folder, WEIGHTS)))
         if wrapped is not None:
             model.set_env(wrapped)

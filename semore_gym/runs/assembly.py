@@ -57,6 +57,7 @@ def build_env(
         mask_options={} if masks or late else config.mask_options,
         frames=config.frames,
         every=config.mask_every,
+        residual=False,  # no algorithm reads it
         image_size=config.image_size,
         frame_skip=config.frame_skip,
         weather=config.weather,

@@ -23,6 +23,7 @@ from semore_gym.evaluation import (
 )
 from semore_gym.evaluation.tally import Policy
 from semore_gym.policies import VisualSAC
+from semore_gym.policies.observations import acted_on
 from semore_gym.runs.assembly import build_env, build_vec_env, load_model, shown
 from semore_gym.runs.folder import RunFolder, shared_folder
 
@@ -51,7 +52,7 @@ def named_policy(
     if name in BUILT_IN:
         return ConstantPolicy((0.0, 1.0 if name == "full-throttle" else 0.0))
     model = named_agent(name, algo, device)
-    if model.observation_space != env.observation_space:
+    if acted_on(model.observation_space) != acted_on(env.observation_space):
         raise ValueError(
             f"{name} was trained on other observations than this environment's: "
             f"{model.observation_space} against {env.observation_space}"

@@ -13,8 +13,8 @@ def driving_env():
     """Makes a small driving environment; all are closed at the end."""
     made = []
 
-    def make(size: int = 48):
-        made.append(semore_gym.make_env("SemoreCarla-HighWay-v0", image_size=size, max_ticks=40))
+    def make(size: int = 48, **kwargs):
+        made.append(semore_gym.make_env("SemoreCarla-HighWay-v0", image_size=size, max_ticks=40, **kwargs))
         return made[-1]
 
     yield make

@@ -61,6 +61,18 @@ def test_every_algorithm_comes_back_bit_for_bit_and_learns_on(name, driving_env,
     assert any(not torch.equal(*pair) for pair in zip(before, loaded.policy.parameters(), strict=True))
 
 
+@pytest.mark.parametrize("residual", [True, False])
+def test_it_learns_on_with_a_residual_and_without(residual, driving_env, tmp_path):
+    env, other = driving_env(residual=residual), driving_env(residual=not residual)
+    folder = save_to_folder(make_algorithm("semore", env, seed=0, **QUICK), tmp_path)
+    loaded = load_from_folder(folder, env=other, device="cpu").learn(26)
+    assert loaded.observation_space == other.observation_space != env.observation_space
+    assert loaded._n_updates > 0
+    np.testing.assert_array_equal(
+        actions(load_from_folder(folder), env), actions(make_algorithm("semore", other, seed=0, **QUICK), env)
+    )
+
+
 @pytest.mark.parametrize("variant", ["m1", "m2", "m3"])
 def test_variants_and_weights_come_back(variant, driving_env, tmp_path):
     model = make_algorithm(
