@@ -13,6 +13,7 @@ from semore_gym.policies.replay import FrameReplayBuffer
 from semore_gym.policies.selective import SelectiveReplayBuffer
 from semore_gym.policies.semore import SemoreSAC
 from semore_gym.policies.simoun import Simoun
+from semore_gym.policies.state_sac import StateSAC
 from semore_gym.policies.visual_policy import SemorePolicy, VisualPolicy
 from semore_gym.policies.visual_sac import VisualSAC
 
@@ -31,6 +32,7 @@ __all__ = [
     "SemorePolicy",
     "SemoreSAC",
     "Simoun",
+    "StateSAC",
     "VisualPolicy",
     "VisualSAC",
     "export_onnx",

@@ -24,6 +24,7 @@ Maps: TypeAlias = tuple[Tensor, ...]  # one (B, C, h, w) float32 tensor a stream
 
 PAPER_CHANNELS = (64, 128, 256, 256)
 LIGHT_CHANNELS = (32, 32, 32, 32)
+LIGHTER_CHANNELS = (16, 32, 32, 32)  # the first convolution is half of the work
 
 
 def to_float(frames: Tensor) -> Tensor:
@@ -130,7 +131,7 @@ class Encoder(nn.Module, ABC):
     features_dim: int
     head: nn.Module
 
-    def __init__(self, frames_shape: tuple[int, int, int]) -> None:
+    def __init__(self, frames_shape: tuple[int, ...]) -> None:
         super().__init__()
         self.image_size = frames_shape[1:]
 

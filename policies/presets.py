@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from stable_baselines3.common.type_aliases import GymEnv
 
-from semore_gym.policies.encoders import LIGHT_CHANNELS, PAPER_CHANNELS
+from semore_gym.policies.encoders import LIGHT_CHANNELS, LIGHTER_CHANNELS, PAPER_CHANNELS
 from semore_gym.registry import Registry
 
 if TYPE_CHECKING:
@@ -23,12 +23,14 @@ ALGORITHMS: Registry[VisualSAC] = Registry(
         "rad": "semore_gym.policies.rad:RAD",
         "semore": "semore_gym.policies.semore:SemoreSAC",
         "simoun": "semore_gym.policies.simoun:Simoun",
+        "state": "semore_gym.policies.state_sac:StateSAC",
     },
 )
 
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {"net_arch": [1024, 1024], "encoder_kwargs": {"channels": PAPER_CHANNELS}},
     "light": {"net_arch": [256, 256], "encoder_kwargs": {"channels": LIGHT_CHANNELS}},
+    "lighter": {"net_arch": [256, 256], "encoder_kwargs": {"channels": LIGHTER_CHANNELS}},
 }
 
 
@@ -55,9 +57,12 @@ def make_algorithm(
         raise ValueError(f"unknown preset {preset!r}; known: {', '.join(PRESETS)}")
     algorithm = ALGORITHMS.load(name)
     policy = next(iter(algorithm.policy_aliases))
-    return algorithm(policy, env, policy_kwargs=_merged(PRESETS[preset], policy_kwargs or {}), **kwargs)
+    sizes = dict(PRESETS[preset])
+    if algorithm.observation == "state":
+        del sizes["encoder_kwargs"]
+    return algorithm(policy, env, policy_kwargs=_merged(sizes, policy_kwargs or {}), **kwargs)
 
 
 def _merged(preset: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    encoder_kwargs = {**preset["encoder_kwargs"], **over.get("encoder_kwargs", {})}
+    encoder_kwargs = {**preset.get("encoder_kwargs", {}), **over.get("encoder_kwargs", {})}
     return {**preset, **over, "encoder_kwargs": encoder_kwargs}

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import torch as th
 from gymnasium import spaces
-from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.type_aliases import DictReplayBufferSamples, ReplayBufferSamples
 from stable_baselines3.common.vec_env import VecNormalize
 
@@ -20,6 +19,7 @@ from semore_gym.policies.replay_ring import Indices, TransitionRing
 from semore_gym.policies.replay_rows import Slots
 from semore_gym.policies.replay_samples import FrameBatch, frame_batch, whole_samples
 from semore_gym.policies.replay_storage import FrameStore
+from semore_gym.policies.replay_transitions import TransitionBuffer
 
 Array = npt.NDArray[Any]
 Info = Mapping[str, Any]
@@ -29,7 +29,7 @@ __all__ = ["FrameBatch", "FrameReplayBuffer"]
 CHUNKS = 64  # the frame store grows by 1/64 of the buffer, so that at most that much lies idle
 
 
-class FrameReplayBuffer(ReplayBuffer):
+class FrameReplayBuffer(TransitionBuffer):
     """Replay buffer for stacked frames that stores each frame and each mask once.
 
     It takes the place of SB3's `ReplayBuffer` and `DictReplayBuffer` (through `replay_buffer_class`) and
@@ -78,15 +78,19 @@ class FrameReplayBuffer(ReplayBuffer):
         gamma: float = 0.99,
         storage_device: th.device | str = "cpu",
     ) -> None:
-        _check_arguments(buffer_size, n_envs, optimize_memory_usage, mask_bits, n_steps, gamma)
+        if mask_bits not in (1, 8):
+            raise ValueError(f"mask_bits must be 1 or 8, got {mask_bits!r}")
         self.layout = StackLayout.of(observation_space)
-        # ReplayBuffer's own constructor would allocate whole observations.
-        super(ReplayBuffer, self).__init__(buffer_size, observation_space, action_space, device, n_envs)
-        self.buffer_size = max(buffer_size // n_envs, 1)  # rows of n_envs transitions, as SB3 counts
-        self.optimize_memory_usage = False
-        self.handle_timeout_termination = True
-        self.n_steps = n_steps
-        self.gamma = gamma
+        super().__init__(
+            buffer_size,
+            observation_space,
+            action_space,
+            device,
+            n_envs,
+            optimize_memory_usage,
+            n_steps,
+            gamma,
+        )
         self.mask_bits = mask_bits if self.layout.has_mask else 0
         self.storage_device = th.device(storage_device)
         self._clear()
@@ -107,11 +111,6 @@ class FrameReplayBuffer(ReplayBuffer):
         self.archive = Archive()
 
     @property
-    def sampleable(self) -> int:
-        """How many transitions can be drawn now."""
-        return int(np.count_nonzero(self.ring.sampleable))
-
-    @property
     def nbytes(self) -> int:
         """Bytes allocated for everything that is stored."""
         return self.store.nbytes + self.ring.nbytes
@@ -119,7 +118,7 @@ class FrameReplayBuffer(ReplayBuffer):
     def counts(self) -> dict[str, float]:
         """Numbers for the log: `sampleable`, and `mask_coverage`, the fraction of frames with a mask."""
         masked = self.store.masked[self.store.live()]
-        return {"sampleable": self.sampleable, "mask_coverage": float(masked.mean()) if len(masked) else 0.0}
+        return {**super().counts(), "mask_coverage": float(masked.mean()) if len(masked) else 0.0}
 
     def add(
         self,
@@ -144,27 +143,17 @@ class FrameReplayBuffer(ReplayBuffer):
             ValueError: If a residual does not belong to its frames.
         """
         stacks, next_stacks = self.layout.split(obs), self.layout.split(next_obs)
-        ring, first = self.ring, self.ring.row * self.n_envs
-        row = slice(first, first + self.n_envs)
+        ring, row = self.ring, self.ring.next_row()
         slots = np.stack(
             [self._store(*each) for each in zip(range(self.n_envs), stacks, next_stacks, strict=True)]
         )
         self.store.hold(slots)
         if ring.full:
             self.store.release(ring.slots[row])
-        lost = np.array([info.get("end_reason") == "simulator_error" for info in infos])
-        cut = np.array([info.get("TimeLimit.truncated", False) for info in infos])
-        ended = np.asarray(done, np.bool_)
-        ring.ends[ring.previous(first) : ring.previous(first) + self.n_envs] |= self.starts | lost
         ring.slots[row] = slots
-        ring.actions[row] = np.reshape(action, (self.n_envs, self.action_dim))
-        ring.rewards[row] = reward
-        ring.terminated[row] = ended & ~cut
-        ring.ends[row] = ended
-        ring.sampleable[row] = ~lost
-        ring.added += self.n_envs
+        ring.put(action, reward, done, infos, self.starts)
         self.pos, self.full = ring.row, ring.full
-        for env in np.flatnonzero(ended):
+        for env in np.flatnonzero(done):
             self.tails[env] = None
 
     def _store(self, env: int, stack: Stack, next_stack: Stack) -> Slots:
@@ -271,17 +260,3 @@ class FrameReplayBuffer(ReplayBuffer):
     def load(self, folder: str | PathLike[str], manifest: str = "manifest.json") -> None:
         """Become the buffer that was saved in a folder; see `Archive.load`."""
         self.archive = Archive.load(self, folder, manifest)
-
-
-def _check_arguments(
-    buffer_size: int, n_envs: int, optimize_memory_usage: bool, mask_bits: int, n_steps: int, gamma: float
-) -> None:
-    if optimize_memory_usage:
-        raise ValueError("optimize_memory_usage must be False: every frame is stored once already")
-    if mask_bits not in (1, 8):
-        raise ValueError(f"mask_bits must be 1 or 8, got {mask_bits!r}")
-    if not 0 < gamma <= 1:
-        raise ValueError(f"gamma must be in (0, 1], got {gamma!r}")
-    for name, value in {"buffer_size": buffer_size, "n_envs": n_envs, "n_steps": n_steps}.items():
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value!r}")

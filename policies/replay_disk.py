@@ -87,11 +87,11 @@ class Archive:
             "extra": buffer.extra_state(),
         }
         _sync_folder(path)
-        _replace(path / manifest, json.dumps(content, indent=1))
+        replace_file(path / manifest, json.dumps(content, indent=1))
         _sync_folder(path)
         self._folder, self._chunks, self._next_id = path, chunks, buffer.store.next_id
         self.remasked.clear()
-        _delete_unnamed(path)
+        delete_unnamed(path)
 
     @classmethod
     def load(cls, buffer: FrameReplayBuffer, folder: str | PathLike[str], manifest: str) -> Archive:
@@ -167,7 +167,7 @@ def _write_chunk(store: FrameStore, folder: Path, frame_ids: Ids, remasked: Ids)
         if len(mask_ids)
         else np.zeros((0, store.mask_bytes), np.uint8)
     )
-    name = _write(folder, "frames", frame_ids=frame_ids, frames=frames, mask_ids=mask_ids, masks=masks)
+    name = write_arrays(folder, "frames", frame_ids=frame_ids, frames=frames, mask_ids=mask_ids, masks=masks)
     return _Chunk(name, np.union1d(frame_ids, mask_ids))
 
 
@@ -200,7 +200,7 @@ def _write_state(buffer: FrameReplayBuffer, folder: Path) -> str:
             arrays["tail_frames"][env] = tail.stack.frames
             if tail.stack.mask is not None:
                 arrays["tail_masks"][env] = tail.stack.mask
-    return _write(folder, "state", **arrays)
+    return write_arrays(folder, "state", **arrays)
 
 
 def _restore(buffer: FrameReplayBuffer, arrays: dict[str, Array], added: int) -> None:
@@ -218,7 +218,7 @@ def _restore(buffer: FrameReplayBuffer, arrays: dict[str, Array], added: int) ->
         buffer.tails[env] = Tail(Stack(arrays["tail_frames"][env], mask), ring.slots[newest + env, 1].copy())
 
 
-def _write(folder: Path, kind: str, **arrays: Array) -> str:
+def write_arrays(folder: Path, kind: str, **arrays: Array) -> str:
     """Write arrays into a new file that nothing refers to yet, and wait until it is on disk."""
     name = f"{kind}-{uuid4().hex}.npz"
     with (folder / name).open("xb") as file:
@@ -228,7 +228,7 @@ def _write(folder: Path, kind: str, **arrays: Array) -> str:
     return name
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
     """Write a file so that at any moment it is either the old one or the new one."""
     temporary = path.with_suffix(".tmp")
     with temporary.open("w") as file:
@@ -246,7 +246,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _delete_unnamed(folder: Path) -> None:
+def delete_unnamed(folder: Path) -> None:
     """Delete the chunk and state files that no manifest in the folder names."""
     named: set[str] = set()
     for file in folder.glob("*.json"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,6 +86,37 @@ class TransitionRing:
     def previous(self, index: int) -> int:
         """The flat index of the transition before `index` in the same environment."""
         return (index - self.n_envs) % self.capacity
+
+    def next_row(self) -> slice:
+        """The flat indices of the row that is written next."""
+        first = self.row * self.n_envs
+        return slice(first, first + self.n_envs)
+
+    def put(
+        self, actions: Array, rewards: Array, done: Array, infos: Sequence[Mapping[str, Any]], starts: Flags
+    ) -> None:
+        """Write a row, one transition of every environment, but for its slots.
+
+        Args:
+            actions: (n_envs, A).
+            rewards: (n_envs,).
+            done: (n_envs,), whether the episode ended, for whatever reason.
+            infos: One per environment; `TimeLimit.truncated` marks an end that is no termination, and what
+                ended with `end_reason` "simulator_error" is never drawn.
+            starts: (n_envs,), whether the transitions start episodes.
+        """
+        row = self.next_row()
+        lost = np.array([info.get("end_reason") == "simulator_error" for info in infos])
+        cut = np.array([info.get("TimeLimit.truncated", False) for info in infos])
+        ended = np.asarray(done, np.bool_)
+        before = self.previous(row.start)
+        self.ends[before : before + self.n_envs] |= starts | lost
+        self.actions[row] = np.reshape(actions, (self.n_envs, -1))
+        self.rewards[row] = rewards
+        self.terminated[row] = ended & ~cut
+        self.ends[row] = ended
+        self.sampleable[row] = ~lost
+        self.added += self.n_envs
 
     def draw(self, count: int) -> Indices:
         """Draw flat indices of sampleable transitions, uniformly and with replacement.

@@ -16,7 +16,7 @@ from stable_baselines3.common.type_aliases import GymEnv
 from stable_baselines3.sac.sac import SAC
 
 from semore_gym.policies.observations import acted_on, learnt_alike
-from semore_gym.policies.replay import FrameReplayBuffer
+from semore_gym.policies.replay_transitions import TransitionBuffer
 from semore_gym.policies.visual_policy import VisualPolicy
 
 S = TypeVar("S", bound="StoredSAC")
@@ -102,20 +102,21 @@ class StoredSAC(SAC):
             raise ValueError(
                 f"policy must be VisualPolicy or a subclass of it, got {self.policy_class.__name__}"
             )
+        self.policy_class.observed_shape(self.observation_space)
         super()._setup_model()
 
     @property
-    def frame_buffer(self) -> FrameReplayBuffer:
+    def transitions(self) -> TransitionBuffer:
         """The replay buffer, by its own type."""
-        if not isinstance(self.replay_buffer, FrameReplayBuffer):
+        if not isinstance(self.replay_buffer, TransitionBuffer):
             raise ValueError(
-                f"replay_buffer must be a FrameReplayBuffer, got {type(self.replay_buffer).__name__}"
+                f"replay_buffer must be a TransitionBuffer, got {type(self.replay_buffer).__name__}"
             )
         return self.replay_buffer
 
     def save_replay_buffer(self, path: str | pathlib.Path | io.BufferedIOBase) -> None:
         """Write the buffer into a folder, as arrays, only what changed since the last save."""
-        self.frame_buffer.save(self._folder(path))
+        self.transitions.save(self._folder(path))
 
     def load_replay_buffer(
         self, path: str | pathlib.Path | io.BufferedIOBase, truncate_last_traj: bool = True
@@ -128,7 +129,7 @@ class StoredSAC(SAC):
         """
         if not truncate_last_traj:
             raise ValueError("truncate_last_traj must be True: a running episode is recognised by its frames")
-        self.frame_buffer.load(self._folder(path))
+        self.transitions.load(self._folder(path))
 
     @staticmethod
     def _folder(path: str | pathlib.Path | io.BufferedIOBase) -> pathlib.Path:

@@ -186,7 +186,6 @@ class VisualPolicy(SACPolicy):
     ) -> None:
         if use_sde:
             raise ValueError("use_sde must be False: visual methods have no state-dependent exploration")
-        self.frames_shape = frames_shape(observation_space)
         self.encoder_class = encoder_class or self.default_encoder
         self.encoder_kwargs = encoder_kwargs or {}
         self.image_scale = image_scale
@@ -201,6 +200,15 @@ class VisualPolicy(SACPolicy):
             optimizer_kwargs=optimizer_kwargs,
             n_critics=n_critics,
         )
+
+    @classmethod
+    def observed_shape(cls, space: spaces.Space[Any]) -> tuple[int, ...]:
+        """Find the shape of what is looked at in an observation, see `frames_shape`."""
+        return frames_shape(space)
+
+    def encoder_shape(self) -> tuple[int, ...]:
+        """The shape of what the encoder sees."""
+        return scaled_shape(frames_shape(self.observation_space), self.image_scale)
 
     def _build(self, lr_schedule: Schedule) -> None:
         actor_arch, critic_arch = get_actor_critic_arch(self.net_arch)
@@ -221,8 +229,7 @@ class VisualPolicy(SACPolicy):
             )
 
     def _make_critic(self, net_arch: list[int]) -> VisualCritic:
-        shape = scaled_shape(self.frames_shape, self.image_scale)
-        encoder = self.encoder_class(shape, **self.encoder_kwargs)
+        encoder = self.encoder_class(self.encoder_shape(), **self.encoder_kwargs)
         space = self._features_space(encoder)
         return VisualCritic(encoder, space, self.action_space, net_arch, self.activation_fn, self.n_critics)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from stable_baselines3.common.policies import BasePolicy
@@ -16,9 +16,11 @@ from semore_gym.policies.encoded import Encoded
 from semore_gym.policies.encoders import Maps
 from semore_gym.policies.metrics import Meter
 from semore_gym.policies.networks import update_average
-from semore_gym.policies.replay import FrameBatch, FrameReplayBuffer
+from semore_gym.policies.replay import FrameReplayBuffer
+from semore_gym.policies.replay_samples import FrameBatch
+from semore_gym.policies.replay_transitions import TransitionBuffer
 from semore_gym.policies.stored import StoredSAC
-from semore_gym.policies.visual_policy import VisualActor, VisualCritic, VisualPolicy, frames_shape
+from semore_gym.policies.visual_policy import VisualActor, VisualCritic, VisualPolicy
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +57,7 @@ class VisualSAC(StoredSAC):
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"VisualPolicy": VisualPolicy}
+    observation: ClassVar[Literal["image", "state"]] = "image"  # which of a DrivingEnv's it learns from
     policy: VisualPolicy
     actor: VisualActor
     critic: VisualCritic
@@ -77,7 +80,7 @@ class VisualSAC(StoredSAC):
         ent_coef_lr: float = 1e-4,
         actor_every: int = 2,
         target_every: int = 2,
-        replay_buffer_class: type[FrameReplayBuffer] | None = None,
+        replay_buffer_class: type[TransitionBuffer] | None = None,
         replay_buffer_kwargs: dict[str, Any] | None = None,
         policy_kwargs: dict[str, Any] | None = None,
         _init_setup_model: bool = True,
@@ -140,7 +143,7 @@ class VisualSAC(StoredSAC):
 
     def sample(self, batch_size: int) -> FrameBatch:
         """Draw a batch, its rewards scaled."""
-        batch = self.frame_buffer.sample_frames(batch_size)
+        batch = self.transitions.sample_frames(batch_size)
         assert self.reward_scale is not None
         return batch._replace(
             rewards=batch.rewards * self.reward_scale, step_rewards=batch.step_rewards * self.reward_scale
@@ -187,7 +190,7 @@ class VisualSAC(StoredSAC):
 
         The first time, `warm_up_updates` come before them.
         """
-        if self.frame_buffer.sampleable < batch_size:
+        if self.transitions.sampleable < batch_size:
             self._wait(batch_size)
             return
         self._waiting = False
@@ -267,14 +270,13 @@ class VisualSAC(StoredSAC):
         if not self._waiting:
             logger.warning(
                 "learning waits: %d transitions can be sampled, a batch has %d",
-                self.frame_buffer.sampleable,
+                self.transitions.sampleable,
                 batch_size,
             )
         self._waiting = True
         self.meter.waits += 1
 
     def _setup_model(self) -> None:
-        frames_shape(self.observation_space)
         self.replay_buffer_kwargs = {"gamma": self.gamma, **self.replay_buffer_kwargs}
         if self.replay_buffer_kwargs["gamma"] != self.gamma:
             raise ValueError(
@@ -310,7 +312,7 @@ class VisualSAC(StoredSAC):
         for name, value in logged.items():
             self.logger.record(name, value)
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
-        for name, value in self.frame_buffer.counts().items():
+        for name, value in self.transitions.counts().items():
             self.logger.record(f"replay/{name}", value)
         super().dump_logs()
 

@@ -17,6 +17,8 @@ class EnvConfig:
     env: str = "SemoreCarla-HighWay-v0"
     """Environment id: SemoreCarla-HighWay-v0, SemoreCarla-JayWalk-v0 or SemoreCarla-HighBeam-v0;
     my_module:SemoreCarla-Mine-v0 imports my_module first, which registers it."""
+    observation: Literal["image", "state"] = "image"
+    """What the agent sees: pictures, or, with the algorithm state, numbers that the simulator knows."""
     image_size: int = 128
     """Side of the square picture that the camera takes [px], 32 to 512. Algorithms that crop it take a larger
     one if none is given (curl and rad 152), so that their encoders see as much as the others'."""
@@ -92,8 +94,8 @@ class TrainConfig(EnvConfig):
     wandb: str | None = None
     """Project of Weights & Biases that gets what TensorBoard gets, beside it; it changes nothing of the
     training."""
-    preset: Literal["paper", "light"] = "paper"
-    """Size of the networks: paper, or light for a machine without a GPU."""
+    preset: Literal["paper", "light", "lighter"] = "paper"
+    """Size of the networks: paper, or light or lighter for a machine without a GPU."""
     seed: int = 0
     """Seed of everything that is random: networks, exploration, traffic, replay."""
     steps: int = 110_000

@@ -21,6 +21,7 @@ TITLES = {
     "semore": "Semore",
     "rad": "RAD",
     "erpv": "ERPV",
+    "state": "SAC from state",
     **{f"m{number}": f"M{number}" for number in range(1, 5)},
 }
 # Settings in which the seeds of one method may differ.

@@ -103,10 +103,12 @@ def _method(
 ) -> dict[str, Any]:
     algo = own.get("algo", label)
     ALGORITHMS[str(algo)]  # unknown: an error that lists the known ones
-    merged = _merged(limits["settings"], shared, {**own, "algo": algo})
+    of_algorithm = limits.get("algorithms", {}).get(algo, {})
+    merged = _merged(limits["settings"], of_algorithm, shared, {**own, "algo": algo})
+    algorithm = ALGORITHMS.load(str(algo))
+    merged.setdefault("observation", algorithm.observation)
     if "image_size" not in own:  # what a crop is to leave, then
         side = merged.get("image_size", TrainConfig.image_size)
-        algorithm = ALGORITHMS.load(str(algo))
         merged["image_size"] = algorithm.rendered_side(side, merged.get("algo_options", {}))
     return merged
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -203,13 +203,12 @@ def parse_train(argv: Sequence[str]) -> TrainArguments:
 
 
 def _parse_new(args: Sequence[str]) -> TrainArguments:
-    """Read the arguments of a new run; an algorithm that crops pictures takes larger ones by default."""
-    usual = TrainArguments()
-    given = _parse("semore train", TrainArguments, usual, args)
-    side = ALGORITHMS.load(given.algo).rendered_side(usual.image_size, given.algo_options)
-    if side == usual.image_size:
-        return given
-    return _parse("semore train", TrainArguments, replace(usual, image_size=side), args)
+    """Read the arguments of a new run; what the agent sees, and how large, depends on the algorithm."""
+    first = _parse("semore train", TrainArguments, TrainArguments(), args)
+    algorithm = ALGORITHMS.load(first.algo)
+    side = algorithm.rendered_side(TrainArguments.image_size, first.algo_options)
+    usual = TrainArguments(observation=algorithm.observation, image_size=side)
+    return _parse("semore train", TrainArguments, usual, args)
 
 
 def parse_policy(prog: str, kind: type[P], argv: Sequence[str]) -> P:

@@ -50,14 +50,10 @@ def build_env(
     if import_prefix("env", config.env) not in (ids := [f"SemoreCarla-{name}-v0" for name in SCENARIOS]):
         raise ValueError(f"unknown env {config.env!r}; known: {', '.join(ids)}")
     check_names("env_options", config.env_options, ENV_OPTIONS)
-    late = is_asynchronous(config.mask_options)  # then the masks come through the replay buffer
     return make_env(
         config.env,
-        masks=masks or ("none" if late else config.masks),
-        mask_options={} if masks or late else config.mask_options,
-        frames=config.frames,
-        every=config.mask_every,
-        residual=False,  # no algorithm reads it
+        observation=config.observation,
+        **({} if config.observation == "state" else _pictures(config, masks)),
         image_size=config.image_size,
         frame_skip=config.frame_skip,
         weather=config.weather,
@@ -70,6 +66,18 @@ def build_env(
         render_mode=render_mode,
         **config.env_options,
     )
+
+
+def _pictures(config: EnvConfig, masks: str | None) -> dict[str, Any]:
+    """What `make_env` is told about frames and masks."""
+    late = is_asynchronous(config.mask_options)  # then the masks come through the replay buffer
+    return {
+        "masks": masks or ("none" if late else config.masks),
+        "mask_options": {} if masks or late else config.mask_options,
+        "frames": config.frames,
+        "every": config.mask_every,
+        "residual": False,  # no algorithm reads it
+    }
 
 
 def shown(config: EnvConfig) -> EnvConfig:
@@ -149,6 +157,9 @@ def check_training(config: TrainConfig) -> None:
     """
     for shift in config.shifts:
         elsewhere(config, shift)
+    observation = ALGORITHMS.load(config.algo).observation
+    if config.observation != observation:
+        raise ValueError(f"observation must be {observation} for {config.algo}, got {config.observation}")
     options = model_options(config)
     defaults = keywords(ALGORITHMS.load(config.algo))
     starts = options.get("learning_starts", defaults["learning_starts"])

@@ -72,7 +72,7 @@ def save_checkpoint(run: RunFolder, model: VisualSAC, position: Position) -> Pat
     path = run.checkpoint(position.agent_steps)
     if path.exists():
         return path
-    model.frame_buffer.save(run.replay, manifest=manifest_of(path))
+    model.transitions.save(run.replay, manifest=manifest_of(path))
     with new_folder(path) as unfinished:
         model.save(unfinished / "model.zip")
         (unfinished / "position.json").write_text(json.dumps(asdict(position)))
@@ -99,7 +99,7 @@ def load_checkpoint(run: RunFolder, path: Path, model: VisualSAC) -> Position:
         raise ValueError(
             f"{run.path} cannot go on: its replay buffer is gone (a benchmark deletes a finished trial's)"
         )
-    model.frame_buffer.load(run.replay, manifest=manifest)
+    model.transitions.load(run.replay, manifest=manifest)
     values = json.loads((path / "position.json").read_text())
     check_names("entries of position.json", values, list(Position.__dataclass_fields__))
     return Position(**{**values, "episodes": tuple(values["episodes"])})

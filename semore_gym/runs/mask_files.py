@@ -117,6 +117,7 @@ def mask_run(run: RunFolder, provider: MaskProvider, every: int, console: Consol
     Raises:
         ValueError: If the run has no checkpoint, or its observations no mask.
     """
+    from semore_gym.policies import FrameReplayBuffer
     from semore_gym.runs.assembly import load_model
     from semore_gym.runs.checkpoint import load_checkpoint, manifest_of
 
@@ -125,7 +126,9 @@ def mask_run(run: RunFolder, provider: MaskProvider, every: int, console: Consol
         raise ValueError(f"{run.path} has no checkpoint yet")
     model = load_model(newest / "model.zip", run.config.algo, device="cpu")
     load_checkpoint(run, newest, model)
-    buffer = model.frame_buffer
+    buffer = model.transitions
+    if not isinstance(buffer, FrameReplayBuffer):
+        raise ValueError(f"{run.path} has learnt from states: it has no pictures to mask")
     slots = buffer.store.live()
     slots = slots[~buffer.store.masked[slots] & (buffer.store.ids[slots] % every == 0)]
     batches = [slots[start : start + BATCH] for start in range(0, len(slots), BATCH)]

@@ -62,7 +62,7 @@ def test_the_small_budgets_are_small():
     assert smoke.algo_options["learning_starts"] < smoke.steps <= smoke.evaluate_every
     laptop = read_matrix("table1", "laptop").trials()
     assert len(laptop) == 105
-    assert {(t.config.preset, t.config.steps, t.config.n_envs) for t in laptop} == {("light", 128_000, 8)}
+    assert {(t.config.preset, t.config.steps, t.config.n_envs) for t in laptop} == {("lighter", 128_000, 8)}
 
 
 def test_every_method_of_a_budget_learns_under_the_same_settings():

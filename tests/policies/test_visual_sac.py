@@ -99,7 +99,7 @@ def test_rewards_are_scaled_for_learning_only(make_env, small):
     np.random.seed(0)
     scaled = ours.sample(16)
     np.random.seed(0)
-    plain = ours.frame_buffer.sample_frames(16)
+    plain = ours.transitions.sample_frames(16)
     torch.testing.assert_close(scaled.rewards, plain.rewards / 4)
     torch.testing.assert_close(scaled.step_rewards, plain.step_rewards / 4)
     assert not torch.equal(plain.rewards, plain.step_rewards)

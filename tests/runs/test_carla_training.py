@@ -114,9 +114,9 @@ def test_a_training_outlives_its_servers(tmp_path):
     assert set(psutil.Process().children(recursive=True)) <= before
     lost = [row for row in run.rows("episodes") if row["end_reason"] == "simulator_error"]
     assert 1 <= len(lost) <= 20  # some die at an episode's start, or in an evaluation
-    counts = trainer.model.frame_buffer.counts()
+    counts = trainer.model.transitions.counts()
     kept = run.config.steps - len(lost) - counts["rejected"] - counts["pending"]
-    assert trainer.model.frame_buffer.sampleable == kept
+    assert trainer.model.transitions.sampleable == kept
     assert run.video(run.config.steps).is_file()
     agent = named_agent(str(run.path), device="cpu")
     assert agent.num_timesteps == run.config.steps

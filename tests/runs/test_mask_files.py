@@ -67,7 +67,7 @@ def test_the_frames_of_a_run_get_masks_that_a_resumed_training_learns_from(run):
     assert len(made) > 10
     assert not mask_run(RunFolder(run.path), Threshold(), 3, Console(quiet=True))
     with Trainer.resume(run.path, Console(quiet=True)) as trainer:
-        store = trainer.model.frame_buffer.store
+        store = trainer.model.transitions.store
         slots = store.live()
         slots = slots[store.masked[slots]]
         assert len(slots) == len(made)

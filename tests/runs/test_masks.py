@@ -47,7 +47,7 @@ def train(config: TrainConfig, path: Path) -> tuple[RunFolder, dict[str, float]]
     """The run, and the coverage of its replay buffer."""
     with Trainer.new(config, path, Console(quiet=True)) as trainer:
         assert trainer.train()
-        return trainer.run, trainer.model.frame_buffer.counts()
+        return trainer.run, trainer.model.transitions.counts()
 
 
 def logged(run: RunFolder, name: str) -> float:
@@ -120,7 +120,7 @@ def test_masks_of_several_environments_are_made_beside_the_training(
         checkpoint.rmdir()
     with Trainer.resume(run.path, Console(quiet=True)) as trainer:
         assert trainer.agent_steps < 100
-        assert trainer.model.frame_buffer.counts()["mask_coverage"] > 0
+        assert trainer.model.transitions.counts()["mask_coverage"] > 0
         assert trainer.train()
 
 
