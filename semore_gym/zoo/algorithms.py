@@ -48,7 +48,7 @@ class ZooAlgorithm:
 
 
 def register_algorithms() -> dict[str, ZooAlgorithm]:
-    """Put every algorithm into the zoo's tables, with SAC's search space for its `--optimize`.
+    """Put every algorithm that sees into the zoo's tables, with SAC's search space for its `--optimize`.
 
     A name under which the zoo has an algorithm of Stable-Baselines3 gets `visual_` in front: `visual_sac`.
 
@@ -62,7 +62,8 @@ def register_algorithms() -> dict[str, ZooAlgorithm]:
     from rl_zoo3.hyperparams_opt import HYPERPARAMS_CONVERTER, HYPERPARAMS_SAMPLER
 
     taken = {name for name, algorithm in ALGOS.items() if not isinstance(algorithm, ZooAlgorithm)}
-    ours = {f"visual_{name}" if name in taken else name: ZooAlgorithm(name) for name in ALGORITHMS}
+    seeing = [name for name in ALGORITHMS if ALGORITHMS.load(name).observation == "image"]
+    ours = {f"visual_{name}" if name in taken else name: ZooAlgorithm(name) for name in seeing}
     for name, algorithm in ours.items():
         ALGOS[name] = algorithm  # type: ignore[assignment]  # what the zoo does with a class, it can do with ours
         HYPERPARAMS_SAMPLER[name] = HYPERPARAMS_SAMPLER["sac"]

@@ -64,7 +64,7 @@ def cost(found):
 def main(preset="paper", *names):
     from semore_gym.policies import ALGORITHMS
 
-    names = ["sac", *(name for name in names or sorted(ALGORITHMS) if name != "sac")]
+    names = ["sac", *(name for name in names or sorted(ALGORITHMS) if name not in ("sac", "state"))]
     rounds = [{name: in_a_process(preset, name) for name in names} for _ in range(ROUNDS)]
     best = {name: min((found[name] for found in rounds), key=lambda one: one["cpu"]) for name in names}
     sac = best["sac"]

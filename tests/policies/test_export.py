@@ -14,7 +14,7 @@ import semore_gym
 from semore_gym.policies import ALGORITHMS, export_onnx, make_algorithm
 
 CASES = [
-    *((name, {}) for name in ALGORITHMS),
+    *((name, {}) for name in ALGORITHMS if name != "state"),  # which has no pictures to export for
     *(("semore", {"variant": f"m{i}"}) for i in (1, 2, 3)),
     ("rad", {"image_scale": 1.1}),
 ]

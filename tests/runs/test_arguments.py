@@ -80,7 +80,7 @@ def test_resume_without_any_run(tmp_path, monkeypatch):
 
 
 def test_resume_refuses_what_the_run_was_not_started_with(run):
-    message = "seed is 7 there and 0 here; steps is 27500 there and 5 here"
+    message = "seed is 7 there and 0 here; steps is 110000 there and 5 here"
     with pytest.raises(ValueError, match=message) as error:
         parse_train(["--resume", str(run.path), "--seed", "0", "--steps", "5"])
     assert str(run.path) in str(error.value)
