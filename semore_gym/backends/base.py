@@ -48,7 +48,7 @@ class Tick:
     lane_invasions: int  # lane marks that a wheel came onto in this tick
     impulse: float  # sum of the norms of the collision impulses on the ego in this tick [N*s]
     contact: bool  # whether anything but the road's surface touched the ego
-    person_hit_speed: float  # relative speed at which a walker or rider was touched; 0 = none [m/s]
+    person_hit_speed: float  # at which the ego ran into a walker or rider, along its heading; 0 = none [m/s]
     off_road: bool  # whether the ego's centre is outside the drivable lanes
     edge_left: float  # from the ego's centre to the left edge of the drivable lanes, negative beyond it [m]
     edge_right: float  # likewise to the right edge [m]

@@ -9,7 +9,7 @@ from semore_gym.backends.base import Tick
 STUCK_SPEED = 0.02  # [m/s]
 STUCK_TIME = 5.0  # slower than that without a break, that makes it stuck [s]
 CONTACT_TICKS = 20  # in a row, that make a collision
-PERSON_SPEED = 1.0  # above which touching a walker or rider ends the episode [m/s]
+PERSON_SPEED = 1.0  # above which running into a walker or rider ends the episode [m/s]
 
 TRUNCATIONS = frozenset({"horizon", "simulator_error"})
 
@@ -21,7 +21,7 @@ class EndRules:
     Args:
         max_ticks: Length of an episode that nothing else ends.
         dt: Duration of a tick [s].
-        walker_hit_ends: Whether touching a person at more than 1 m/s ends it; without this a hit costs
+        walker_hit_ends: Whether running into a person at more than 1 m/s ends it; without this a hit costs
             less reward than a second of braking. False gives the papers' rule.
     """
 

@@ -10,7 +10,7 @@ import carla
 
 from semore_gym.backends.base import Tick
 from semore_gym.backends.carla.cast import Member
-from semore_gym.backends.carla.places import LanePose, carriageway, is_off_road, lane_pose
+from semore_gym.backends.carla.places import LanePose, carriageway, dot, is_off_road, lane_pose
 
 SIGHT = 150.0  # how far ahead a leader is looked for [m]
 PERSON = ("walker.", "vehicle.bh.")  # how the blueprints of people on foot or on a bicycle begin
@@ -111,12 +111,12 @@ class Instruments:
         return float(step.x * right.x + step.y * right.y) + lane.offset
 
     def _person_hit_speed(self, hits: Sequence[Any]) -> float:
-        """Highest relative speed, before the tick, at which a walker or rider was touched [m/s]."""
+        """Highest speed, before the tick and along the ego's heading, at which it ran into a person [m/s]."""
         still = carla.Vector3D()
-        ego = self._before.get(self._ego.id, still)
+        ego, forward = self._before.get(self._ego.id, still), self._ego.get_transform().get_forward_vector()
         return max(
             (
-                (ego - self._before.get(event.other_actor.id, still)).length()
+                max(dot(ego - self._before.get(event.other_actor.id, still), forward), 0.0)
                 for event in hits
                 if event.other_actor.type_id.startswith(PERSON)
             ),

@@ -41,7 +41,7 @@ class World:
     Attributes:
         impulse: Sum of the norms of the collision impulses on the ego in the last tick [N*s].
         contact: Whether anything but the ground touched the ego in it.
-        person_hit_speed: Relative speed at which it touched a walker or rider; 0 = none [m/s].
+        person_hit_speed: At which it ran into a walker or rider, along its heading; 0 = none [m/s].
 
     Args:
         episode: Who is where.
@@ -141,11 +141,16 @@ class World:
                     self.bodies.release(row)
 
     def _note_person(self, rows: list[int]) -> None:
-        """Keep the highest relative speed, before this tick, at which the ego touched a person."""
+        """Keep the highest speed, before this tick, at which the ego ran into a person.
+
+        What they walk across its path does not count: nobody is run over by a car that stands.
+        """
         u = self.users
+        turn = float(u.turn[-1])
         for row in rows:
             if u.bodies[row].kind in PEOPLE:
-                speed = math.hypot(u.along[-1] - u.along[row], u.across[-1] - u.across[row])
+                along, across = float(u.along[-1] - u.along[row]), float(u.across[-1] - u.across[row])
+                speed = along * math.cos(turn) + across * math.sin(turn)
                 self.person_hit_speed = max(self.person_hit_speed, speed)
 
     def _read_ego(self) -> None:

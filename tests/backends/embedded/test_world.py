@@ -49,6 +49,26 @@ def test_running_into_a_moving_car_counts_the_difference_in_speed(make_world):
     assert total == pytest.approx(EGO_MASS * mass / (EGO_MASS + mass) * 7.0, rel=0.25)
 
 
+@pytest.mark.parametrize(
+    ("ego", "turn", "person", "speed"),
+    [
+        ((0.5, 0.0), 0.0, (0.0, 3.0), 0.5),  # somebody crosses in front of a car that creeps
+        ((0.0, 0.0), 0.0, (0.0, 3.0), 0.0),  # or stands
+        ((10.0, 0.0), 0.0, (0.0, 3.0), 10.0),
+        ((10.0, 0.0), 0.0, (8.0, 0.0), 2.0),  # a rider in the same direction
+        ((2.0, 2.0), math.pi / 4, (0.0, 0.0), math.sqrt(8.0)),  # onto the sidewalk
+        ((1.0, 0.0), 0.0, (4.0, 0.0), 0.0),  # a rider who runs into the car
+    ],
+)
+def test_a_person_is_hit_as_fast_as_the_ego_runs_into_them(make_world, ego, turn, person, speed):
+    world = make_world(Actor("walker.pedestrian.0001", -1, 60.0, Stand()))
+    u = world.users
+    u.along[:], u.across[:] = (person[0], ego[0]), (person[1], ego[1])
+    u.turn[-1] = turn
+    world._note_person([0])
+    assert world.person_hit_speed == pytest.approx(speed)
+
+
 def test_a_car_that_was_hit_is_pushed_away_and_stops(make_world):
     world = make_world(Actor("vehicle.audi.a2", -1, 60.0, Stand()))
     hit(world)
