@@ -77,6 +77,7 @@ class Surroundings:
     """What is around the ego, in numbers."""
 
     half_length: float  # of the ego [m]
+    half_width: float  # of the ego [m]
     bends: tuple[float, ...]  # curvature of the road at `BENDS_AT`, positive = turning left [1/m]
     others: tuple[RoadUser, ...]  # everybody else, wherever they are
 

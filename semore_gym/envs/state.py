@@ -17,6 +17,8 @@ RANGE = (-12.0, 90.0)  # how far behind and ahead of the ego's middle they may b
 FARTHEST = 150.0  # that a gap counts as [m]
 LONGEST = 10.0  # that a time to collision counts as [s]
 FORESIGHT = 5.0  # how far into the future others are followed [s]
+PASSING = 0.3  # that it takes to get past somebody [s]
+ROOM = 0.3  # sideways, that counts as a meeting [m]
 STANDSTILL = 0.1  # nothing comes closer more slowly than this [m/s]
 LIMIT = 10.0  # no number is larger
 
@@ -44,6 +46,8 @@ EGO_NUMBERS = (
     ),
     Number("gap", "m", 2.0, "bumper to bumper to what is ahead in the ego's path, at most 150", log=True),
     Number("time_to_collision", "s", 2.0, "with it, at most 10"),
+    Number("meeting", "s", 2.0, "until the ego meets somebody if all move as they do now, at most 5"),
+    Number("meeting_gap", "m", 2.0, "bumper to bumper to them now, 150 if nobody", log=True),
 )
 OTHER_NUMBERS = (
     Number("present", "", 1.0, "1, or 0 where there is nobody"),
@@ -69,7 +73,7 @@ NOBODY = (0.0, 0.0, RANGE[1], 0.0, 0.0, 0.0, FORESIGHT, LIMIT)
 
 
 def state_space() -> spaces.Box:
-    """The space of the observation "state", (60,) float32, see `STATE_NUMBERS`."""
+    """The space of the observation "state", (62,) float32, see `STATE_NUMBERS`."""
     return spaces.Box(-LIMIT, LIMIT, (len(STATE_NUMBERS),), np.float32)
 
 
@@ -84,7 +88,7 @@ def encode_state(tick: Tick, surroundings: Surroundings) -> npt.NDArray[np.float
         surroundings: The road ahead and everybody on it.
 
     Returns:
-        (60,) float32: the quantities of `STATE_NUMBERS`, scaled as said there and clipped to [-10, 10].
+        (62,) float32: the quantities of `STATE_NUMBERS`, scaled as said there and clipped to [-10, 10].
     """
     against = abs(tick.heading_error) > 90.0
     turned = math.copysign(180.0, tick.heading_error) if against else 0.0
@@ -94,7 +98,9 @@ def encode_state(tick: Tick, surroundings: Surroundings) -> npt.NDArray[np.float
     values += surroundings.bends
     values += (min(tick.gap, FARTHEST), min(tick.time_to_collision, LONGEST))
     ego_speed = tick.speed * math.cos(math.radians(heading))
-    for other in _observed(tick, surroundings.others):
+    near = _near(tick, surroundings.others)
+    values += _first_meeting(near, ego_speed, surroundings)
+    for other in near[:OTHERS]:
         values += _describe(other, ego_speed, surroundings.half_length)
     values += NOBODY * ((len(STATE_NUMBERS) - len(values)) // len(NOBODY))
     numbers = np.array(values)
@@ -104,9 +110,8 @@ def encode_state(tick: Tick, surroundings: Surroundings) -> npt.NDArray[np.float
 
 def _describe(other: RoadUser, ego_speed: float, ego_half_length: float) -> tuple[float, ...]:
     """The quantities of `OTHER_NUMBERS`."""
-    clear = max(abs(other.ahead) - other.half_length - ego_half_length, 0.0)
     speed = other.speed_ahead - ego_speed
-    arrival = min(clear / max(-speed, STANDSTILL), FORESIGHT)
+    clear, arrival = _reach(other, ego_speed, ego_half_length)
     if other.ahead < 0.0 < clear:
         clear, arrival = -clear, FORESIGHT
     left_then = other.left + other.speed_left * arrival
@@ -114,14 +119,35 @@ def _describe(other: RoadUser, ego_speed: float, ego_half_length: float) -> tupl
     return 1.0, person, clear, other.left, speed, other.speed_left, arrival, left_then
 
 
-def _observed(tick: Tick, others: Sequence[RoadUser]) -> list[RoadUser]:
+def _reach(other: RoadUser, ego_speed: float, ego_half_length: float) -> tuple[float, float]:
+    """Bumper to bumper along the road [m], and the time until the ego has come so far [s]."""
+    clear = max(abs(other.ahead) - other.half_length - ego_half_length, 0.0)
+    return clear, min(clear / max(ego_speed - other.speed_ahead, STANDSTILL), FORESIGHT)
+
+
+def _first_meeting(
+    others: Sequence[RoadUser], ego_speed: float, surroundings: Surroundings
+) -> tuple[float, float]:
+    """When the ego meets the first one ahead who will be in its way by then, and the gap to them now."""
+    first = (FORESIGHT, FARTHEST)
+    for other in others:
+        clear, arrival = _reach(other, ego_speed, surroundings.half_length)
+        reach = other.half_width + surroundings.half_width + ROOM
+        then = other.left + other.speed_left * arrival
+        after = then + other.speed_left * PASSING
+        if other.ahead > 0.0 and min(then, after) < reach and max(then, after) > -reach:
+            first = min(first, (arrival, clear)) if arrival < FORESIGHT else first
+    return first
+
+
+def _near(tick: Tick, others: Sequence[RoadUser]) -> list[RoadUser]:
     """Those that count, the nearest first."""
     near = [
         other
         for other in others
         if RANGE[0] <= other.ahead <= RANGE[1] and (other.kind == "walker" or _on_road(tick, other))
     ]
-    return sorted(near, key=lambda other: max(other.ahead, -2.0 * other.ahead))[:OTHERS]
+    return sorted(near, key=lambda other: max(other.ahead, -2.0 * other.ahead))
 
 
 def _on_road(tick: Tick, other: RoadUser) -> bool:

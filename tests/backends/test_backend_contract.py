@@ -128,7 +128,7 @@ def test_surroundings_say_where_the_scenario_put_everybody(make):
     assert around.bends == pytest.approx((0.0,) * 4, abs=1e-6)
     assert (car.ahead, car.left) == pytest.approx((40.0, 0.5), abs=0.1)
     assert (car.half_length, car.half_width) == pytest.approx((1.855, 0.895), abs=0.01)
-    assert around.half_length == pytest.approx(2.395, abs=0.01)
+    assert (around.half_length, around.half_width) == pytest.approx((2.395, 1.08), abs=0.01)
     assert bicycle.speed_ahead == pytest.approx(3.0, abs=1.0)
     assert abs(bicycle.left) < 0.1
     assert walker.ahead == pytest.approx(25.0, abs=0.1)

@@ -70,7 +70,7 @@ def test_the_state_needs_no_camera(name, on_carla):
         seen.append(observation)
     np.testing.assert_array_equal(*seen)
     assert observation[0] == pytest.approx(info["speed"] / 10.0)
-    assert observation[12] == 1.0  # somebody is there
+    assert observation[14] == 1.0  # somebody is there
     assert env.unwrapped.segmentation().any()  # a camera is started when one is asked for
 
 

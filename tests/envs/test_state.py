@@ -31,7 +31,7 @@ TICK = Tick(0, 10.0, 9.9, 0.0, 0.5, -5.0, 0, 0.0, False, 0.0, False, 6.0, 2.0, m
 NAMES = [number.name for number in STATE_NUMBERS]
 CAR = RoadUser("vehicle", 30.0, -1.0, 4.0, 0.5, half_length=2.5, half_width=0.9)
 WALKER = RoadUser("walker", 12.75, 6.0, 0.0, -2.0, half_length=0.25, half_width=0.25)
-EGO_HALF_LENGTH = 2.5
+EGO_HALVES = (2.5, 1.0)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def unscale(scaled):
 
 
 def state(*others, tick=TICK, bends=(0.0, 0.0, 0.0, 0.0)):
-    return unscale(encode_state(tick, Surroundings(EGO_HALF_LENGTH, bends, others)))
+    return unscale(encode_state(tick, Surroundings(*EGO_HALVES, bends, others)))
 
 
 def seen(numbers, i):
@@ -65,7 +65,7 @@ def seen(numbers, i):
 
 
 def test_every_number_has_a_name_of_its_own():
-    assert len(set(NAMES)) == len(NAMES) == 60
+    assert len(set(NAMES)) == len(NAMES) == 62
     assert all(number.scale > 0.0 and number.meaning for number in STATE_NUMBERS)
 
 
@@ -95,6 +95,24 @@ def test_the_gap_and_its_time_are_at_most_so_much():
     assert (numbers["gap"], numbers["time_to_collision"]) == pytest.approx((150.0, 10.0), rel=1e-5)
     numbers = state(tick=replace(TICK, gap=3.0, time_to_collision=0.4))
     assert (numbers["gap"], numbers["time_to_collision"]) == pytest.approx((3.0, 0.4), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("others", "meeting", "gap"),
+    [
+        ((), 5.0, 150.0),
+        ((WALKER,), 5.0, 150.0),  # 4 m aside when the ego is there
+        ((replace(WALKER, left=3.5),), 1.0, 10.0),  # 1.5 m aside, and coming
+        ((replace(WALKER, left=1.0),), 1.0, 10.0),  # just leaving
+        ((replace(WALKER, left=0.4),), 5.0, 150.0),  # gone
+        ((replace(WALKER, left=3.5, ahead=-12.75),), 5.0, 150.0),
+        ((replace(WALKER, ahead=60.25, left=12.0),), 5.0, 150.0),  # too far to tell
+        ((replace(CAR, speed_ahead=0.0), replace(WALKER, left=0.5, speed_left=0.0)), 1.0, 10.0),
+    ],
+)
+def test_the_first_meeting_if_all_move_on_as_they_do(others, meeting, gap):
+    numbers = state(*others, tick=replace(TICK, heading_error=0.0))
+    assert (numbers["meeting"], numbers["meeting_gap"]) == pytest.approx((meeting, gap), rel=1e-5)
 
 
 def test_somebody_ahead():
@@ -156,7 +174,7 @@ def test_beside_the_road_only_people_count():
 
 def test_no_number_is_larger_than_the_space_allows():
     tick = replace(TICK, speed=1e6, edge_left=1e6, edge_right=1e6)
-    extreme = encode_state(tick, Surroundings(2.5, (1e6,) * 4, (replace(CAR, speed_left=-1e6),)))
+    extreme = encode_state(tick, Surroundings(2.5, 1.0, (1e6,) * 4, (replace(CAR, speed_left=-1e6),)))
     assert state_space().contains(extreme)
 
 

@@ -23,11 +23,12 @@ def look_around(map: carla.Map, ego: carla.Vehicle, members: Sequence[Member]) -
         ego: The ego vehicle.
         members: Everybody else.
     """
-    pose = ego.get_transform()
+    pose, extent = ego.get_transform(), ego.bounding_box.extent
     lane = lane_pose(map, pose.location)
     facing = 1.0 if dot(pose.get_forward_vector(), lane.forward) >= 0.0 else -1.0
     return Surroundings(
-        half_length=float(ego.bounding_box.extent.x),
+        half_length=float(extent.x),
+        half_width=float(extent.y),
         bends=tuple(facing * _bend(lane.waypoint, facing * distance) for distance in BENDS_AT),
         others=tuple(_road_user(map, pose.location, lane, facing, member) for member in members),
     )

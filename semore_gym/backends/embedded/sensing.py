@@ -73,6 +73,7 @@ class Instruments:
         rows = zip(u.bodies[:-1], *(column.tolist() for column in columns), strict=True)
         return Surroundings(
             half_length=float(u.half_length[-1]),
+            half_width=float(u.half_width[-1]),
             bends=tuple((forward * road.curvatures(places)).tolist()),
             others=tuple(RoadUser(_kind(body), *numbers) for body, *numbers in rows),
         )
