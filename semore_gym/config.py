@@ -101,7 +101,8 @@ class TrainConfig(EnvConfig):
     steps: int = 110_000
     """Length of the training [agent steps]."""
     n_envs: int = 1
-    """Environments that step together; on CARLA each in a process of its own when more than one."""
+    """Environments that run at the same time; several have a process each in CARLA, and elsewhere where there
+    is a CPU for each."""
     device: str = "auto"
     """Where the networks live: auto, cpu or cuda."""
     threads: int | None = None

@@ -14,6 +14,7 @@ from semore_gym.benchmark.executor import POLL, Executor
 from semore_gym.benchmark.jobs import Job
 from semore_gym.benchmark.view import View
 from semore_gym.benchmark.worker import Worker
+from semore_gym.runs.cpus import cpus
 from semore_gym.runs.folder import RunFolder
 
 FREE_MEMORY = """
@@ -111,11 +112,6 @@ class LocalExecutor(Executor):
 def thread_variables(threads: int) -> dict[str, str]:
     """Variables that say how many threads a process may compute with."""
     return dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
-
-
-def cpus() -> int:
-    """How many CPUs this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def visible_gpus() -> list[str]:

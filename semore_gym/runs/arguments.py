@@ -61,7 +61,8 @@ class EvaluateArguments(PolicyArguments):
     seed: int = 1
     """Seed of the episodes; every policy drives the same ones."""
     n_envs: int = 1
-    """Environments that step together; on CARLA each in a process of its own when more than one."""
+    """Environments that run at the same time; several have a process each in CARLA, and elsewhere where there
+    is a CPU for each."""
     csv: Path | None = None
     """Where the table of episodes goes; None is beside the run, or in runs/."""
 

@@ -25,6 +25,7 @@ from semore_gym.masks.judges import JUDGES
 from semore_gym.masks.spec import is_asynchronous, uses_models
 from semore_gym.policies import ALGORITHMS, VisualSAC, make_algorithm
 from semore_gym.registry import import_prefix
+from semore_gym.runs.cpus import cpus
 from semore_gym.runs.logs import require_wandb
 from semore_gym.runs.places import elsewhere
 from semore_gym.scenarios import SCENARIOS
@@ -100,9 +101,13 @@ def with_backend(config: TrainConfig) -> TrainConfig:
 
 
 def build_vec_env(config: EnvConfig, n_envs: int, *, masks: str | None = None) -> VecEnv:
-    """Make `n_envs` environments, in this process on the embedded simulator, in one each on CARLA.
+    """Make `n_envs` environments: in this process, or in a process each where there is a CPU for each.
 
-    A step of the embedded simulator takes less time than a picture's way through a pipe.
+    With fewer CPUs than environments, what goes through the pipes costs more than the embedded simulator
+    gains. Several of another simulator always get their processes: their time is spent waiting for it.
+
+    Raises:
+        ValueError: As `build_env`, or if each of several environments would load models for its masks.
     """
     if (
         n_envs > 1
@@ -114,7 +119,8 @@ def build_vec_env(config: EnvConfig, n_envs: int, *, masks: str | None = None) -
             f"masks {config.masks} with {n_envs} environments need mask_options asynchronous=true: otherwise "
             "each of them loads the models"
         )
-    if n_envs == 1 or not on_carla(config):
+    embedded = backend_name(config.backend, bool(config.carla)) == "embedded"
+    if n_envs == 1 or (embedded and n_envs > cpus()):
         return DummyVecEnv([partial(_monitored, config, index, masks) for index in range(n_envs)])
     build_env(config, masks=masks).close()  # a wrong option is an error here, not in another process
     return SubprocVecEnv([partial(_worker, config, index, masks) for index in range(n_envs)])
@@ -291,10 +297,6 @@ def set_threads(threads: int | None) -> int:
     if threads is not None:
         torch.set_num_threads(threads)
     return torch.get_num_threads()
-
-
-def _carla(config: EnvConfig, index: int) -> CarlaConfig:
-    return CarlaConfig.from_environment(**config.carla).of_environment(index)
 
 
 def _monitored(config: EnvConfig, index: int, masks: str | None) -> gym.Env[Any, Any]:
