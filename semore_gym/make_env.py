@@ -43,7 +43,7 @@ def make_env(
     Returns:
         An environment with observations Dict(frames (3k, H, W) uint8, residual (3(k-1), H, W) int16,
         mask (1, H, W) uint8), or with stacked frames alone, (3k, H, W) uint8, where neither of the others is
-        wanted; with observation="state" one with observations Box (62,) float32.
+        wanted; with observation="state" one with observations Box (30,) float32.
 
     Raises:
         ValueError: If masks are unknown, or something about pictures is asked for with observation="state".

@@ -42,7 +42,7 @@ class DrivingEnv(gym.Env[npt.NDArray[Any], npt.NDArray[np.float32]]):
         scenario: A name in `SCENARIOS`, or a Scenario.
         backend: A name in `BACKENDS`; None means "carla" where `carla` is given or the variable SEMORE_CARLA
             is set, and "embedded" elsewhere.
-        observation: "image", or "state": (62,) float32 numbers of ego, road and traffic instead, see
+        observation: "image", or "state": (30,) float32 numbers of ego, road and traffic instead, see
             `semore_gym.envs.state.STATE_NUMBERS`; nothing is drawn then that is not asked for.
         image_size: Side of the pictures [px], 32 to 512.
         frame_skip: Simulator ticks per step, each of `backend.dt` seconds.

@@ -12,7 +12,7 @@ from gymnasium import spaces
 
 from semore_gym.backends.base import BENDS_AT, RoadUser, Surroundings, Tick
 
-OTHERS = 6  # road users that are observed
+OTHERS = 2  # road users that are observed one by one: with more, it takes longer to learn who matters
 RANGE = (-12.0, 90.0)  # how far behind and ahead of the ego's middle they may be [m]
 FARTHEST = 150.0  # that a gap counts as [m]
 LONGEST = 10.0  # that a time to collision counts as [s]
@@ -73,7 +73,7 @@ NOBODY = (0.0, 0.0, RANGE[1], 0.0, 0.0, 0.0, FORESIGHT, LIMIT)
 
 
 def state_space() -> spaces.Box:
-    """The space of the observation "state", (62,) float32, see `STATE_NUMBERS`."""
+    """The space of the observation "state", (30,) float32, see `STATE_NUMBERS`."""
     return spaces.Box(-LIMIT, LIMIT, (len(STATE_NUMBERS),), np.float32)
 
 
@@ -88,7 +88,7 @@ def encode_state(tick: Tick, surroundings: Surroundings) -> npt.NDArray[np.float
         surroundings: The road ahead and everybody on it.
 
     Returns:
-        (62,) float32: the quantities of `STATE_NUMBERS`, scaled as said there and clipped to [-10, 10].
+        (30,) float32: the quantities of `STATE_NUMBERS`, scaled as said there and clipped to [-10, 10].
     """
     against = abs(tick.heading_error) > 90.0
     turned = math.copysign(180.0, tick.heading_error) if against else 0.0
