@@ -160,7 +160,7 @@ class VisualPolicy(SACPolicy):
             below 1, and above 1 the frames in the centre of a black canvas.
         n_critics: How many value networks.
         optimizer_class: Optimiser of actor and critic.
-        optimizer_kwargs: Its arguments besides the learning rate.
+        optimizer_kwargs: Its arguments besides the learning rate; None makes Adam a fused one.
     """
 
     default_encoder: ClassVar[type[Encoder]] = PixelEncoder
@@ -184,6 +184,8 @@ class VisualPolicy(SACPolicy):
         optimizer_class: type[torch.optim.Optimizer] = torch.optim.Adam,
         optimizer_kwargs: dict[str, Any] | None = None,
     ) -> None:
+        if optimizer_kwargs is None and optimizer_class is torch.optim.Adam:
+            optimizer_kwargs = {"fused": True}  # one pass over all parameters instead of several over each
         if use_sde:
             raise ValueError("use_sde must be False: visual methods have no state-dependent exploration")
         self.encoder_class = encoder_class or self.default_encoder
