@@ -105,7 +105,7 @@ def encode_state(tick: Tick, surroundings: Surroundings) -> npt.NDArray[np.float
     values += NOBODY * ((len(STATE_NUMBERS) - len(values)) // len(NOBODY))
     numbers = np.array(values)
     numbers = np.where(LOGS, np.copysign(np.log1p(np.abs(numbers)), numbers), numbers) / SCALES
-    return np.clip(numbers, -LIMIT, LIMIT).astype(np.float32)
+    return np.asarray(np.clip(numbers, -LIMIT, LIMIT), np.float32)
 
 
 def _describe(other: RoadUser, ego_speed: float, ego_half_length: float) -> tuple[float, ...]:
