@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from semore_gym.policies.encoders import Encoder, Maps
+from semore_gym.policies.encoders import Encoder
+from semore_gym.policies.networks import Maps
 from semore_gym.policies.replay import FrameBatch
 
 

@@ -7,9 +7,7 @@ its `head` turns mixed maps into features. The actor has a head of its own on th
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 import torch
@@ -17,10 +15,9 @@ from torch import Tensor, nn
 
 from semore_gym.policies.augmentations import centre
 from semore_gym.policies.interaction import Interaction
-from semore_gym.policies.networks import initialise
+from semore_gym.policies.networks import Maps, StreamHeads, convolutions, initialise, map_shape
 
 Inputs: TypeAlias = tuple[Tensor, ...]  # one (B, c, H, W) float32 tensor a stream, channels_last
-Maps: TypeAlias = tuple[Tensor, ...]  # one (B, C, h, w) float32 tensor a stream
 
 PAPER_CHANNELS = (64, 128, 256, 256)
 LIGHT_CHANNELS = (32, 32, 32, 32)
@@ -45,39 +42,6 @@ def _as_float(frames: Tensor) -> Tensor:
     return frames.contiguous(memory_format=torch.channels_last).to(torch.float32)
 
 
-def convolutions(inputs: int, channels: tuple[int, ...], first_kernel: int) -> nn.Sequential:
-    """Stack 3x3 convolutions of stride 2, each followed by a ReLU.
-
-    Args:
-        inputs: Channels of the input.
-        channels: Channels after each convolution.
-        first_kernel: Side of the first kernel; ERPV uses 5.
-    """
-    layers: list[nn.Module] = []
-    for index, outputs in enumerate(channels):
-        layers += [nn.Conv2d(inputs, outputs, 3 if index else first_kernel, stride=2), nn.ReLU(inplace=True)]
-        inputs = outputs
-    return nn.Sequential(*layers)
-
-
-def map_shape(stem: nn.Module, input_shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Measure the (C, h, w) of a stem's output by one forward pass.
-
-    Raises:
-        ValueError: If the image is too small for the convolutions.
-    """
-    try:
-        with torch.no_grad():
-            channels, height, width = stem(torch.zeros(1, *input_shape)).shape[1:]
-    except RuntimeError as error:
-        side = f"{input_shape[1]}x{input_shape[2]}"
-        raise ValueError(
-            f"images must be large enough for the encoder's convolutions, got {side}; take a larger "
-            "image_size or, where they are cropped, a larger image_scale"
-        ) from error
-    return channels, height, width
-
-
 def require_history(frames_shape: tuple[int, int, int]) -> None:
     """Check that stacked frames have a difference.
 
@@ -89,27 +53,6 @@ def require_history(frames_shape: tuple[int, int, int]) -> None:
             f"frames must be a history of at least two RGB frames, got {frames_shape[0]} channels; "
             "wrap the environment in semore_gym.wrappers.FrameHistory(env, frames=3)"
         )
-
-
-class StreamHeads(nn.Module):
-    """One Flatten, Linear and LayerNorm for each stream, their outputs side by side.
-
-    Args:
-        shapes: (C, h, w) of each stream's map.
-        stream_dim: Length of each stream's features.
-    """
-
-    def __init__(self, shapes: Sequence[tuple[int, int, int]], stream_dim: int) -> None:
-        super().__init__()
-        self.streams = nn.ModuleList(
-            nn.Sequential(nn.Flatten(), nn.Linear(math.prod(shape), stream_dim), nn.LayerNorm(stream_dim))
-            for shape in shapes
-        )
-        initialise(self)
-
-    def forward(self, maps: Maps) -> Tensor:
-        """Turn one (B, C, h, w) map a stream into (B, streams * stream_dim) float32."""
-        return torch.cat([head(map) for head, map in zip(self.streams, maps, strict=True)], dim=1)
 
 
 class Encoder(nn.Module, ABC):

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 import semore_gym
+from semore_gym.policies.acceleration import accelerate
 from semore_gym.policies.visual_policy import VisualPolicy, frames_shape
 from semore_gym.policies.visual_sac import VisualSAC
 
@@ -85,6 +86,7 @@ class ActingPath(nn.Module):
     def __init__(self, policy: VisualPolicy) -> None:
         super().__init__()
         self.encoder = copy.deepcopy(policy.critic.encoder).cpu()
+        accelerate(self.encoder, "off")
         # not the actor itself: after training it holds tensors that cannot be copied
         actor = policy.actor
         self.mean = copy.deepcopy(nn.Sequential(actor.head, actor.latent_pi, actor.mu)).cpu()

@@ -5,17 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from semore_gym.policies.encoders import (
-    PAPER_CHANNELS,
-    Encoder,
-    Inputs,
-    Maps,
-    StreamHeads,
-    convolutions,
-    map_shape,
-    require_history,
-)
-from semore_gym.policies.networks import initialise
+from semore_gym.policies.encoders import PAPER_CHANNELS, Encoder, Inputs, require_history
+from semore_gym.policies.networks import Maps, StreamHeads, convolutions, initialise, map_shape
 
 
 class StructuralInteraction(nn.Module):

@@ -10,7 +10,8 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv
 from torch import Tensor, nn
 
-from semore_gym.policies.encoders import Encoder, Inputs, Maps
+from semore_gym.policies.encoders import Encoder, Inputs
+from semore_gym.policies.networks import Maps
 from semore_gym.policies.replay_state import StateReplayBuffer
 from semore_gym.policies.replay_transitions import TransitionBuffer
 from semore_gym.policies.visual_policy import VisualPolicy

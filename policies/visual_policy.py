@@ -14,8 +14,8 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from stable_baselines3.sac.policies import Actor, SACPolicy
 from torch import Tensor, nn
 
-from semore_gym.policies.encoders import DualStreamEncoder, Encoder, Maps, PixelEncoder
-from semore_gym.policies.networks import initialise
+from semore_gym.policies.encoders import DualStreamEncoder, Encoder, PixelEncoder
+from semore_gym.policies.networks import Maps, initialise
 
 
 def frames_shape(space: spaces.Space[Any]) -> tuple[int, int, int]:
