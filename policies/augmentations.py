@@ -1,8 +1,8 @@
-"""Augmentations of batches of images, exact to the pixel.
+"""Augmentations of batches of images.
 
-Each sample has an offset of its own, drawn from torch's global generator and shared by all its channels, so
-that differences of frames stay differences. Several images given together, such as frames and their masks,
-share the offsets too.
+Each sample has an offset, or a convolution, of its own, drawn from torch's global generator and shared by all
+its frames. Crops and shifts are exact to the pixel, and differences of frames stay differences; several
+images given together, such as frames and their masks, share the offsets too.
 """
 
 from __future__ import annotations
@@ -75,6 +75,31 @@ def random_shift(*images: Tensor, pad: int = 4) -> tuple[Tensor, ...]:
     """
     height, width = images[0].shape[2:]
     return random_crop(*(_replicate(image, pad) for image in images), size=(height, width))
+
+
+def random_convolution(images: Tensor) -> Tensor:
+    """Convolve each sample's frames with a random 3x3 kernel, which changes colours and textures (Lee 2020).
+
+    Kernels are drawn from Xavier's normal distribution, with zeros beyond the border. Ours: one for each
+    sample, where Lee draws one for a whole batch, and what comes out is clamped to [0, 1].
+
+    Args:
+        images: (B, 3k, H, W) floating point in [0, 1].
+
+    Returns:
+        (B, 3k, H, W) in [0, 1].
+
+    Raises:
+        ValueError: If the images are not scaled.
+    """
+    if not images.is_floating_point():
+        raise ValueError(f"images must be floating point in [0, 1], got {images.dtype}")
+    batch, _, height, width = images.shape
+    frames = images.reshape(batch, -1, 3, height, width).transpose(0, 1)  # (k, B, 3, H, W)
+    deviation = (2 / (9 * 3 + 9 * 3)) ** 0.5  # of 27 inputs and 27 outputs
+    kernels = deviation * torch.randn(3 * batch, 3, 3, 3, device=images.device, dtype=images.dtype)
+    seen = functional.conv2d(frames.reshape(-1, 3 * batch, height, width), kernels, padding=1, groups=batch)
+    return seen.clamp(0, 1).reshape(-1, batch, 3, height, width).transpose(0, 1).reshape(images.shape)
 
 
 def centre(images: Tensor, size: Size) -> Tensor:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, ClassVar
+import math
+from typing import Any, ClassVar, Literal
 
 import torch
 from stable_baselines3.common.policies import BasePolicy
@@ -12,30 +12,94 @@ from stable_baselines3.common.type_aliases import GymEnv
 from torch import Tensor, nn
 
 from semore_gym.policies import losses
+from semore_gym.policies.augmentations import random_convolution
+from semore_gym.policies.curl import info_nce
 from semore_gym.policies.encoded import Encoded, one_step_features
-from semore_gym.policies.encoders import Encoder
+from semore_gym.policies.encoders import Encoder, Inputs
 from semore_gym.policies.networks import prediction_head
 from semore_gym.policies.replay import FrameBatch
 from semore_gym.policies.simoun_encoder import SimounEncoder
-from semore_gym.policies.visual_policy import VisualPolicy
+from semore_gym.policies.visual_policy import VisualCritic, VisualPolicy
 from semore_gym.policies.visual_sac import VisualSAC
 
 
-def intrinsic_reward(appearance: Tensor, motion: Tensor, clip: float) -> Tensor:
-    """Compute how much two predictions of the next latent disagree, relative to their batch.
+def contrastive_loss(features: Tensor, augmented: Tensor) -> Tensor:
+    """Compute L_con (Eq. 3), which tells the appearances of a batch apart.
 
-    u = min(d / mean(d), clip) with d the mean squared difference of a sample's two predictions.
+    mean_i -log(exp(f_i . f~_i) / (exp(f_i . f~_i) + sum_{j != i} exp(f_i . f_j))).
 
     Args:
-        appearance: P_a(f_a,t ; a_t), (B, F).
-        motion: P_m(f_m,t ; a_t), (B, F).
-        clip: Greatest value.
+        features: f_a of the frames, (B, D).
+        augmented: f~_a of the same frames, augmented, (B, D).
 
     Returns:
-        u, (B, 1) in [0, clip], its mean at most 1.
+        A scalar.
     """
-    disagreement = (appearance - motion).square().mean(dim=1, keepdim=True)
-    return (disagreement / disagreement.mean().clamp(min=1e-8)).clamp(max=clip)
+    similarities = features @ features.T  # (B, B)
+    return info_nce(similarities.diagonal_scatter((features * augmented).sum(dim=1)))
+
+
+def inconsistency(before: Tensor, last: Tensor, now: Tensor, motion: Tensor) -> Tensor:
+    """Compute how far motion and the changes of appearance are apart, d of Eq. 13.
+
+    || |f_m,t| - (|f_a,t-1 - f_a,t-2| + |f_a,t - f_a,t-1|) ||_2 with |.| component by component.
+
+    Args:
+        before: f_a,t-2, (B, D).
+        last: f_a,t-1, (B, D).
+        now: f_a,t, (B, D).
+        motion: f_m,t, (B, D).
+
+    Returns:
+        (B, 1), at least 0.
+    """
+    changes = (last - before).abs() + (now - last).abs()
+    distances: Tensor = torch.linalg.vector_norm(motion.abs() - changes, dim=1, keepdim=True)
+    return distances
+
+
+class Curiosity(nn.Module):
+    """The intrinsic reward r_i = C exp(-lambda t) d * r_e,max / r_i,max (Eq. 13).
+
+    r_i,max is the greatest d, before C and the decay, as in CCFDM's code (Nguyen 2021).
+
+    Args:
+        weight: C.
+        decay: lambda, per agent step.
+        extrinsic_max: What r_e,max starts at.
+        intrinsic_max: What r_i,max starts at.
+
+    Attributes:
+        extrinsic_max: r_e,max, the greatest reward so far, one element.
+        intrinsic_max: r_i,max, the greatest d so far, one element.
+    """
+
+    extrinsic_max: Tensor
+    intrinsic_max: Tensor
+
+    def __init__(self, weight: float, decay: float, extrinsic_max: float, intrinsic_max: float) -> None:
+        super().__init__()
+        self.weight = weight
+        self.decay = decay
+        self.register_buffer("extrinsic_max", torch.tensor(extrinsic_max))
+        self.register_buffer("intrinsic_max", torch.tensor(intrinsic_max))
+
+    @torch.no_grad()
+    def forward(self, distances: Tensor, rewards: Tensor, steps: int) -> Tensor:
+        """Raise the maxima to those of a batch, where they are lower, and reward its samples.
+
+        Args:
+            distances: d, (B, 1).
+            rewards: One-step rewards r_e, (B, 1).
+            steps: t, agent steps so far.
+
+        Returns:
+            r_i, (B, 1), without gradient; at most C exp(-lambda t) r_e,max.
+        """
+        self.extrinsic_max.copy_(torch.maximum(self.extrinsic_max, rewards.max()))
+        self.intrinsic_max.copy_(torch.maximum(self.intrinsic_max, distances.max()))
+        share = self.weight * math.exp(-self.decay * steps)
+        return share * distances * self.extrinsic_max / self.intrinsic_max
 
 
 class SimounPolicy(VisualPolicy):
@@ -45,29 +109,41 @@ class SimounPolicy(VisualPolicy):
 
 
 class Simoun(VisualSAC):
-    """VisualSAC on two interacting streams, curious about what they predict differently (Huang 2023).
+    """VisualSAC on two interacting streams, curious about what they see differently (Huang 2023).
 
-    The paper's: two streams, for appearance and for motion; a module in which they interact by the structure
-    of their maps; an intrinsic reward from how consistent the dynamics are that either stream deduces.
-    The authors have published no code; these formulas are our reading of the ideas in their abstract:
+    L = L_tran + L_con + L_re + L_SAC (Eq. 14), the encoder's (see `SimounEncoder`) by all four:
 
-    * The streams and their interaction: see `SimounEncoder` and `StructuralInteraction`.
-    * Dynamics: a head for each stream predicts the whole next latent from that stream alone,
-      L_a = |P_a(f_a,t ; a_t) - f_{t+1}|^2 and L_m likewise, means over batch and components; f_{t+1} comes
-      from the target encoder and is a constant. Both losses train the encoder.
-    * Curiosity: where the predictions differ the dynamics are not learnt yet, so the critic's target
-      becomes y + beta_t * u, with u of `intrinsic_reward` for (o_t, a_t), once whatever the return, and
-      beta_t = intrinsic_weight * max(0, 1 - t / intrinsic_steps) at agent step t. As u is relative to its
-      batch, beta_t ends the curiosity and learning alone does not; as u is never negative, it favours long
-      episodes meanwhile. Rewards in the buffer and in the log stay the environment's.
+    * L_tran = |G(f_m,t ; a_t) - f_m,t+1|^2, of the motion stream alone (Eq. 2).
+    * L_con, of the appearance stream alone: see `contrastive_loss` (Eq. 3). f~_i sees o_i after a random
+      convolution; augmented frames reach neither critic nor actor.
+    * L_re = (R(f_t ; a_t) - r_{t+1})^2, of both (Eq. 7).
+    * The critic's target is y + r_i (Eq. 12), with r_i of `inconsistency` and `Curiosity` (Eq. 13). Rewards
+      in the buffer and in the log stay the environment's.
+
+    The paper's text leaves much open, and neither its supplement nor code is public. Ours are:
+
+    * L_tran: f_m,t+1 is the target encoder's, a constant; the mean over components. G and R are DeepMDP's
+      heads. L_tran and L_re are one-step, whatever the return.
+    * L_con: both f_i and f~_i are the online encoder's, of the newest frame and without the interaction,
+      which needs three; the gradient flows through all of them. For the convolution see `random_convolution`.
+    * r_i: features are the target encoder's, of the maps before the interaction, since that enhances only
+      the newest. It is r_i of (o_t, a_t), once whatever the return. t counts agent steps. Maxima are those of
+      the batches so far, of rewards as scaled for learning, and are saved with the model. C, lambda and the
+      maxima's first values are those in the code of CCFDM (Nguyen 2021), from which the form of r_i comes.
+    * Images, strides, batch size, learning and target rates are those of all methods here.
 
     Args:
         policy: `"SimounPolicy"` or a subclass of `VisualPolicy` on a `SimounEncoder`.
-        env: Environment whose observation is a Box (3k, H, W) uint8 or a Dict with it as `frames`.
-        dynamics_weight: Weight of L_a and of L_m.
-        intrinsic_weight: beta_0, in units of the reward of one agent step; 0 switches the curiosity off.
-        intrinsic_steps: Agent steps after which the curiosity has ended.
-        intrinsic_clip: Greatest u.
+        env: Environment whose observation is a Box (3k, H, W) uint8 or a Dict with it as `frames`, k at
+            least 3.
+        transition_weight: Weight of L_tran.
+        contrastive_weight: Weight of L_con.
+        reward_weight: Weight of L_re.
+        transition_reduction: `"mean"`, or `"sum"` for Eq. 2 to the letter.
+        intrinsic_weight: C; 0 switches the curiosity off.
+        intrinsic_decay: lambda, per agent step.
+        initial_extrinsic_max: What r_e,max starts at, in units of the scaled reward of one agent step.
+        initial_intrinsic_max: What r_i,max starts at, in units of d.
         **kwargs: Further arguments of `VisualSAC`.
 
     Example:
@@ -82,68 +158,113 @@ class Simoun(VisualSAC):
         self,
         policy: str | type[VisualPolicy],
         env: GymEnv | str,
-        dynamics_weight: float = 1.0,
-        intrinsic_weight: float = 0.1,
-        intrinsic_steps: int = 20_000,
-        intrinsic_clip: float = 5.0,
+        transition_weight: float = 1.0,
+        contrastive_weight: float = 1.0,
+        reward_weight: float = 1.0,
+        transition_reduction: Literal["mean", "sum"] = "mean",
+        intrinsic_weight: float = 0.2,
+        intrinsic_decay: float = 2e-5,
+        initial_extrinsic_max: float = 1.0,
+        initial_intrinsic_max: float = 1e-6,
         _init_setup_model: bool = True,
         **kwargs: Any,
     ) -> None:
-        if intrinsic_weight < 0:
-            raise ValueError(f"intrinsic_weight must be at least 0, got {intrinsic_weight}")
-        for name, value in {"intrinsic_steps": intrinsic_steps, "intrinsic_clip": intrinsic_clip}.items():
-            if value <= 0:
-                raise ValueError(f"{name} must be greater than 0, got {value}")
+        if transition_reduction not in ("mean", "sum"):
+            raise ValueError(f"transition_reduction must be mean or sum, got {transition_reduction!r}")
+        _require({"intrinsic_weight": intrinsic_weight, "intrinsic_decay": intrinsic_decay}, above=False)
+        maxima = {
+            "initial_extrinsic_max": initial_extrinsic_max,
+            "initial_intrinsic_max": initial_intrinsic_max,
+        }
+        _require(maxima, above=True)
         super().__init__(policy, env, _init_setup_model=False, **kwargs)
-        self.loss_weights = {"appearance_dynamics": dynamics_weight, "motion_dynamics": dynamics_weight}
+        self.loss_weights = {
+            "transition": transition_weight,
+            "contrastive": contrastive_weight,
+            "reward": reward_weight,
+        }
+        self.transition_reduction = transition_reduction
         self.intrinsic_weight = intrinsic_weight
-        self.intrinsic_steps = intrinsic_steps
-        self.intrinsic_clip = intrinsic_clip
+        self.intrinsic_decay = intrinsic_decay
+        self.initial_extrinsic_max = initial_extrinsic_max
+        self.initial_intrinsic_max = initial_intrinsic_max
         if _init_setup_model:
             self._setup_model()
 
     @property
     def dual_stream(self) -> SimounEncoder:
         """The encoder, by its own type."""
-        if not isinstance(self.critic.encoder, SimounEncoder):
-            raise ValueError(f"encoder_class must be SimounEncoder, got {type(self.critic.encoder).__name__}")
-        return self.critic.encoder
-
-    @property
-    def curiosity(self) -> float:
-        """beta_t, the weight of the intrinsic reward now."""
-        return self.intrinsic_weight * max(0.0, 1.0 - self.num_timesteps / self.intrinsic_steps)
+        return _encoder_of(self.critic)
 
     def make_heads(self) -> dict[str, nn.Module]:
-        """Build P_a and P_m, each from one stream's features and the action to the whole next latent."""
-        inputs = self.dual_stream.stream_dim + get_action_dim(self.action_space)
+        """Build G(f_m, a), R(f, a) and what keeps the curiosity's maxima."""
+        encoder, actions = self.dual_stream, get_action_dim(self.action_space)
         return {
-            name: prediction_head(inputs, self.dual_stream.features_dim) for name in ("appearance", "motion")
+            "transition": prediction_head(encoder.stream_dim + actions, encoder.stream_dim),
+            "reward": prediction_head(encoder.features_dim + actions, 1),
+            "curiosity": Curiosity(
+                self.intrinsic_weight,
+                self.intrinsic_decay,
+                self.initial_extrinsic_max,
+                self.initial_intrinsic_max,
+            ),
         }
 
     def encode(self, batch: FrameBatch) -> Encoded:
-        """Make the passes of one update and predict the next latent from each stream."""
-        encoded = super().encode(batch)
-        streams = zip(("appearance", "motion"), self.dual_stream.streams(encoded.features), strict=True)
-        predictions = {
-            name: self.heads[name](torch.cat([stream, batch.actions], dim=1)) for name, stream in streams
+        """Make the passes of one update, one over augmented frames among them, and compute d."""
+        encoder = self.dual_stream
+        inputs = encoder.prepare(batch.frames)
+        maps = encoder.convolve(inputs)
+        mixed = encoder.mix(maps)
+        features = encoder.head(mixed)
+        policy_maps = tuple(each.detach() for each in mixed)
+        view = encoder.appearance(random_convolution(encoder.newest(inputs)))
+        extras = {
+            "appearance": encoder.appearance_features(maps[2]),
+            "augmented": encoder.appearance_features(view),
+            "inconsistency": self._inconsistency(inputs),
         }
-        return replace(encoded, extras=predictions)
+        return Encoded(maps, features, policy_maps, features.detach(), *self.encode_next(batch), extras)
 
     @torch.no_grad()
     def bootstrap(self, batch: FrameBatch, encoded: Encoded) -> Tensor:
-        """Compute the critic's target with the intrinsic reward, y + beta_t * u, (B, 1)."""
-        appearance, motion = encoded.extras["appearance"], encoded.extras["motion"]
-        bonus = self.curiosity * intrinsic_reward(appearance, motion, self.intrinsic_clip)
-        self.meter.add(
-            {"simoun/disagreement": (appearance - motion).square().mean(), "simoun/bonus": bonus.mean()}
-        )
+        """Compute the critic's target with the intrinsic reward, y + r_i, (B, 1) (Eq. 12)."""
+        distances = encoded.extras["inconsistency"]
+        bonus: Tensor = self.heads["curiosity"](distances, batch.step_rewards, self.num_timesteps)
+        self.meter.add({"simoun/inconsistency": distances.mean(), "simoun/bonus": bonus.mean()})
         return super().bootstrap(batch, encoded) + bonus
 
     def auxiliary_losses(self, batch: FrameBatch, encoded: Encoded) -> dict[str, Tensor]:
-        """Compute L_a and L_m; both are one-step, whatever the return."""
+        """Compute L_tran, L_con and L_re (Eq. 2, 3, 7)."""
+        encoder, extras = self.dual_stream, encoded.extras
+        _, motion = encoder.streams(encoded.features)
+        predicted = self.heads["transition"](torch.cat([motion, batch.actions], dim=1))
         following = one_step_features(self.critic_target.encoder, batch, encoded.target_features)
+        rewards = self.heads["reward"](torch.cat([encoded.features, batch.actions], dim=1))
+        self.meter.add({"simoun/beta": encoder.interaction.beta.detach().clone()})
         return {
-            f"{name}_dynamics": losses.transition_loss(prediction, following)
-            for name, prediction in encoded.extras.items()
+            "transition": losses.transition_loss(
+                predicted, encoder.streams(following)[1], self.transition_reduction
+            ),
+            "contrastive": contrastive_loss(extras["appearance"], extras["augmented"]),
+            "reward": losses.reward_loss(rewards, batch.step_rewards),
         }
+
+    @torch.no_grad()
+    def _inconsistency(self, inputs: Inputs) -> Tensor:
+        target = _encoder_of(self.critic_target)
+        *appearance, motion = target.convolve(inputs)
+        before, last, now = (target.appearance_features(maps) for maps in appearance)
+        return inconsistency(before, last, now, target.motion_features(motion))
+
+
+def _encoder_of(critic: VisualCritic) -> SimounEncoder:
+    if not isinstance(critic.encoder, SimounEncoder):
+        raise ValueError(f"encoder_class must be SimounEncoder, got {type(critic.encoder).__name__}")
+    return critic.encoder
+
+
+def _require(values: dict[str, float], above: bool) -> None:
+    for name, value in values.items():
+        if not (value > 0 if above else value >= 0):
+            raise ValueError(f"{name} must be {'greater than' if above else 'at least'} 0, got {value}")

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from semore_gym.policies.augmentations import centre, random_crop, random_shift, random_translate
+from semore_gym.policies.augmentations import (
+    centre,
+    random_convolution,
+    random_crop,
+    random_shift,
+    random_translate,
+)
 from semore_gym.policies.encoders import DualStreamEncoder
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -156,3 +162,44 @@ def test_sizes_that_do_not_fit_are_refused():
         random_crop(noise(), size=(31, 40))
     with pytest.raises(ValueError, match=r"size must be at least the images' \(30, 40\), got \(30, 39\)"):
         random_translate(noise(), size=(30, 39))
+
+
+def convolved(frame, kernel):
+    """A 3x3 convolution of (3, H, W) with zeros beyond the border, pixel by pixel, clamped to [0, 1]."""
+    padded = np.pad(frame, ((0, 0), (1, 1), (1, 1)))
+    seen = np.empty_like(frame)
+    for y in range(frame.shape[1]):
+        for x in range(frame.shape[2]):
+            for out in range(3):
+                seen[out, y, x] = (kernel[out] * padded[:, y : y + 3, x : x + 3]).sum()
+    return seen.clip(0, 1)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("count", [1, 3])
+def test_random_convolution_is_one_kernel_a_sample_for_all_its_frames(device, count, monkeypatch):
+    rng = np.random.default_rng(0)
+    images, draws = rng.random((2, 3 * count, 6, 7)), rng.normal(size=(6, 3, 3, 3))
+    monkeypatch.setattr(torch, "randn", lambda *shape, **options: torch.tensor(draws, **options).view(shape))
+    got = random_convolution(torch.from_numpy(images).to(device)).cpu().numpy()
+    kernels = draws.reshape(2, 3, 3, 3, 3) * np.sqrt(1 / 27)  # Xavier's: 2 / (27 + 27)
+    for sample in range(2):
+        for start in range(0, 3 * count, 3):
+            frame = convolved(images[sample, start : start + 3], kernels[sample])
+            np.testing.assert_allclose(got[sample, start : start + 3], frame, rtol=1e-6, atol=1e-9)
+
+
+def test_random_convolution_is_torch_s_generator_s_and_leaves_its_input_alone():
+    images, results = noise().float() / 255, []
+    before = images.clone()
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        results.append(random_convolution(images))
+    assert torch.equal(images, before)
+    assert torch.equal(results[0], results[1])
+    assert not torch.equal(results[0], results[2])
+    assert 0 <= results[0].min() < results[0].max() <= 1
+    assert results[0].shape == images.shape
+    assert not torch.equal(*random_convolution(images[:1].repeat(2, 1, 1, 1)))  # each sample has its own
+    with pytest.raises(ValueError, match=r"images must be floating point in \[0, 1\], got torch.uint8"):
+        random_convolution(noise())
