@@ -130,6 +130,9 @@ class Simoun(VisualSAC):
       the newest. It is r_i of (o_t, a_t), once whatever the return. t counts agent steps. Maxima are those of
       the batches so far, of rewards as scaled for learning, and are saved with the model. C, lambda and the
       maxima's first values are those in the code of CCFDM (Nguyen 2021), from which the form of r_i comes.
+      A LayerNorm makes ||f_m|| about sqrt(D), and neighbouring frames look alike: while they do, d is almost
+      the same everywhere, and r_i favours long episodes more than it tells observations apart (see
+      `simoun/bonus` and `simoun/bonus_deviation` in the log).
     * Images, strides, batch size, learning and target rates are those of all methods here.
 
     Args:
@@ -231,7 +234,9 @@ class Simoun(VisualSAC):
         """Compute the critic's target with the intrinsic reward, y + r_i, (B, 1) (Eq. 12)."""
         distances = encoded.extras["inconsistency"]
         bonus: Tensor = self.heads["curiosity"](distances, batch.step_rewards, self.num_timesteps)
-        self.meter.add({"simoun/inconsistency": distances.mean(), "simoun/bonus": bonus.mean()})
+        named = {"simoun/inconsistency": distances, "simoun/bonus": bonus}
+        self.meter.add({name: values.mean() for name, values in named.items()})
+        self.meter.add({"simoun/bonus_deviation": bonus.std(correction=0)})
         return super().bootstrap(batch, encoded) + bonus
 
     def auxiliary_losses(self, batch: FrameBatch, encoded: Encoded) -> dict[str, Tensor]:
