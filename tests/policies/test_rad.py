@@ -93,7 +93,7 @@ def test_acting_sees_the_centre_whatever_the_encoder(
     seen = torch.from_numpy(canvas[None, :, inner:, inner:][:, :, :side, :side])
     assert seen.shape[2:] == model.critic.encoder.image_size == (side, side)
     with torch.no_grad():
-        action = model.actor(model.critic.encoder(seen), deterministic=True).numpy()[0]
+        action = model.actor(model.critic.encoder.look(seen), deterministic=True).numpy()[0]
     expected = model.policy.unscale_action(action)
     np.testing.assert_array_equal(model.predict(observation, deterministic=True)[0], expected)
 
