@@ -102,7 +102,9 @@ class CURL(RAD):
         self.contrast = BilinearSimilarity(encoder.features_dim).to(self.device)
         trained = [*encoder.parameters(), *self.contrast.parameters()]
         self.contrast_optimizer = self.policy.optimizer_class(
-            trained, lr=self.lr_schedule(1), **self.policy.optimizer_kwargs
+            trained,
+            lr=self.lr_schedule(1),  # type: ignore[call-arg]
+            **self.policy.optimizer_kwargs,
         )
 
     def _update_learning_rate(self, optimizers: list[torch.optim.Optimizer] | torch.optim.Optimizer) -> None:

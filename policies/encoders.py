@@ -74,7 +74,7 @@ class Encoder(nn.Module, ABC):
     features_dim: int
     head: nn.Module
 
-    def __init__(self, frames_shape: tuple[int, ...]) -> None:
+    def __init__(self, frames_shape: tuple[int, int, int]) -> None:
         super().__init__()
         self.image_size = frames_shape[1:]
 

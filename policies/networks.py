@@ -65,9 +65,9 @@ class Stem(nn.Sequential):
     def forward(self, images: Tensor) -> Tensor:
         """Turn images (B, c, H, W) into a map (B, C, h, w), float32 both."""
         if not self.bf16:
-            return super().forward(images)  # type: ignore[no-any-return]
+            return super().forward(images)  # type: ignore[no-any-return, no-untyped-call]
         with torch.autocast(images.device.type, torch.bfloat16):
-            return super().forward(images).float()  # type: ignore[no-any-return]
+            return super().forward(images).float()  # type: ignore[no-any-return, no-untyped-call]
 
 
 def convolutions(inputs: int, channels: tuple[int, ...], first_kernel: int) -> Stem:

@@ -21,7 +21,7 @@ def acted_on(observation: Any) -> Any:
 
 def learnt_alike(one: spaces.Space[Any], other: spaces.Space[Any]) -> bool:
     """Whether learning reads the same of both spaces: a `residual` is derived from the frames, never read."""
-    return _learnt(one) == _learnt(other)
+    return bool(_learnt(one) == _learnt(other))
 
 
 def _learnt(space: spaces.Space[Any]) -> Any:

@@ -72,7 +72,8 @@ class RAD(VisualSAC):
     def rendered_side(cls, side: int, options: Mapping[str, Any]) -> int:
         """Find how large pictures must be for a crop (or a canvas) of `side` pixels: side / image_scale."""
         # 84 / 0.84 is a little less than 100
-        return math.floor(round(side / options.get("image_scale", IMAGE_SCALE), 6))
+        scale: float = options.get("image_scale", IMAGE_SCALE)
+        return math.floor(round(side / scale, 6))
 
     @classmethod
     def seen_side(cls, side: int, options: Mapping[str, Any]) -> int:

@@ -30,12 +30,12 @@ class StateEncoder(Encoder):
     """No encoder: the features are the state.
 
     Args:
-        shape: (n,) of the state.
+        shape: (n, 1, 1) for a state of n numbers.
     """
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
+    def __init__(self, shape: tuple[int, int, int]) -> None:
         super().__init__(shape)
-        (self.features_dim,) = shape
+        self.features_dim = shape[0]
         self.head = self.make_head()
 
     def prepare(self, frames: Tensor) -> Inputs:
@@ -73,9 +73,9 @@ class StatePolicy(VisualPolicy):
             f'observation_space must be a Box (n,) of floats, as observation="state" makes it, got {space}'
         )
 
-    def encoder_shape(self) -> tuple[int, ...]:
-        """The encoder sees the state."""
-        return self.observed_shape(self.observation_space)
+    def encoder_shape(self) -> tuple[int, int, int]:
+        """The state as if it were a picture of one pixel."""
+        return *self.observed_shape(self.observation_space), 1, 1  # type: ignore[return-value]
 
 
 class StateSAC(VisualSAC):

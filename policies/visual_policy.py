@@ -139,6 +139,10 @@ class VisualActor(Actor):
         """Turn mixed maps, each (B, C, h, w), into features (B, features_dim)."""
         return self.head(obs)  # type: ignore[no-any-return]
 
+    def action_log_prob(self, obs: Maps) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        """Draw actions (B, A) for mixed maps, and give the logarithms of their densities (B,)."""
+        return super().action_log_prob(obs)  # type: ignore[arg-type]
+
 
 class VisualPolicy(SACPolicy):
     """SAC's actor and critics on one encoder, which the critic owns.
@@ -208,7 +212,7 @@ class VisualPolicy(SACPolicy):
         """Find the shape of what is looked at in an observation, see `frames_shape`."""
         return frames_shape(space)
 
-    def encoder_shape(self) -> tuple[int, ...]:
+    def encoder_shape(self) -> tuple[int, int, int]:
         """The shape of what the encoder sees."""
         return scaled_shape(frames_shape(self.observation_space), self.image_scale)
 

@@ -81,7 +81,7 @@ def observe(
     every: int | None = None,
     between: Between = "none",
     residual: bool = True,
-) -> gym.Env[dict[str, Any], Any]:
+) -> gym.Env[Any, Any]:
     """Wrap an environment that observes one RGB frame so that it observes what `make_env` says.
 
     Args:
