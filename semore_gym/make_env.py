@@ -93,7 +93,7 @@ def observe(
         residual: As in `make_env`.
     """
     provider = make_masks(masks) if isinstance(masks, str) else masks
-    env = FrameHistory(env, frames)
+    stacked: gym.Env[Any, Any] = FrameHistory(env, frames)
     if residual:
-        env = ResidualFrames(env)
-    return env if provider is None else SemanticMask(env, provider, every, between)
+        stacked = ResidualFrames(stacked)
+    return stacked if provider is None else SemanticMask(stacked, provider, every, between)
