@@ -11,14 +11,19 @@ from semore_gym.runs.trainer import Trainer
 CONFIG = TrainConfig(
     env="SemoreCarla-HighWay-v0",
     algo="semore",
-    preset="light",
+    preset="lighter",
     image_size=48,
-    steps=8_000,
-    evaluate_every=2_000,
+    n_envs=8,
+    steps=32_000,
+    evaluate_every=8_000,
     evaluation_episodes=5,
-    exploration_noise=0.8,
-    # oracle masks mark few pixels, and with weight 1 the similarity loss would silence the semantic stream
-    algo_options={"batch_size": 32, "tau": 0.02, "gamma": 0.97},
+    checkpoint_every=8_000,
+    algo_options={
+        "gradient_steps": 2,
+        "batch_size": 64,
+        "gamma": 0.98,
+        "replay_buffer_kwargs": {"n_steps": 3},
+    },
 )
 BUILT_IN = {
     "random": "random",
