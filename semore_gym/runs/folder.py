@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from semore_gym.runs.atomic import UNFINISHED, write_text
 
 SHIFTED = "shifted_episodes"  # the table of what the agent does elsewhere than trained
 WEIGHTS = "model.safetensors"  # of a shared agent
+ENDED = "ended.json"  # in a run's folder: how long the training was that left everything
 PRETRAINED = Path(__file__).parents[1] / "pretrained"  # the shared agent that ships with the package
 
 
@@ -107,11 +109,23 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether the training has reached its end and left its last evaluation, its shifts and its video."""
+        """Whether the training has reached its end and left its last evaluation, its shifts and its video.
+
+        The video may be gone since: `end` notes that everything was there.
+        """
         evaluations = self.rows("evaluations")
         last = int(evaluations[-1]["agent_steps"]) if evaluations else 0
         driven = {row["shift"] for row in self.rows(SHIFTED) if int(row["step"]) == last}
-        return last >= self.config.steps and driven >= set(self.config.shifts) and self.video(last).is_file()
+        left = self.video(last).is_file() or self._ended() == last
+        return last >= self.config.steps and driven >= set(self.config.shifts) and left
+
+    def end(self, agent_steps: int) -> None:
+        """Note that everything is there which a training of so many agent steps leaves."""
+        write_text(self.path / ENDED, json.dumps({"agent_steps": agent_steps}) + "\n")
+
+    def _ended(self) -> int | None:
+        file = self.path / ENDED
+        return int(json.loads(file.read_text())["agent_steps"]) if file.is_file() else None
 
     def rows(self, name: str) -> list[dict[str, str]]:
         """Read the rows of a table, for example "episodes"; none where there is no file yet."""

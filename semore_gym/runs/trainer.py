@@ -195,6 +195,7 @@ class Trainer:
             record_episode(self.model, env, self.run.video(self.model.num_timesteps), seed=0)
         finally:
             env.close()
+        self.run.end(self.model.num_timesteps)
 
     def _mask_callbacks(self, masks: AsyncMasks | None) -> list[BaseCallback]:
         if masks is None:

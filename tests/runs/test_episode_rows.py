@@ -114,6 +114,16 @@ def test_a_run_is_finished_with_its_last_evaluation_and_video(run: RunFolder, tm
     assert not RunFolder.create(CONFIG, tmp_path / "new").finished
 
 
+def test_a_run_whose_video_and_checkpoints_were_thrown_away_is_finished(run: RunFolder, tmp_path: Path):
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    for name in ("config.json", "evaluations.csv", "evaluation_episodes.csv", "ended.json"):
+        (kept / name).write_bytes((run.path / name).read_bytes())
+    assert RunFolder(kept).finished
+    (kept / "ended.json").write_text('{"agent_steps": 1}')  # of a training that was made longer since
+    assert not RunFolder(kept).finished
+
+
 def test_a_label_or_a_variant_is_told(tmp_path: Path):
     plain = replace(CONFIG, algo="semore", algo_options={})
     m1 = replace(plain, algo_options={"variant": "m1"})
