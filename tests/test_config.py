@@ -42,7 +42,7 @@ def test_unknown_fields_are_refused_and_the_known_ones_listed():
         ({"seed": -1}, "seed must be at least 0"),
         ({"threads": 0}, "threads must be at least 1"),
         ({"weather": 3}, "weather must be of type str or None, got 3"),
-        ({"preset": "big"}, "preset must be one of paper, light, got 'big'"),
+        ({"preset": "big"}, "preset must be one of paper, light, lighter, got 'big'"),
         ({"shifts": "hard_rain"}, "shifts must be of type list, got 'hard_rain'"),
         ({"shifts": ["JayWalk", 3]}, "an entry of shifts must be of type str, got 3"),
         ({"shifts": ["JayWalk", "JayWalk"]}, "shifts must be different places"),

@@ -167,7 +167,7 @@ def test_the_card_tells_the_metrics(driving_env, tmp_path):
         (["algorithm"], "os:semore", "unknown algorithm 'os:semore'"),
         (["format"], 2, "format must be 1, got 2"),
         (["settings"], [], "settings must be a JSON object"),
-        (["settings", "gama"], 0.9, "unknown settings: gama; known: action_noise"),
+        (["settings", "gama"], 0.9, "unknown settings: gama; known: acceleration, action_noise"),
         (["settings", "policy"], "x", "unknown settings: policy"),
         (["settings", "env"], "x", "unknown settings: env"),
         (["settings", "_n_updates"], 1, "unknown settings: _n_updates"),

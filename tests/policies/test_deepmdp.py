@@ -46,13 +46,13 @@ def test_sigma_stays_within_its_bounds():
     raw = torch.tensor([[1.0, 2.0, 3.0, -1000.0, 0.0, 1000.0]])
     mean, sigma = bounded_gaussian(raw)
     assert mean.tolist() == [[1, 2, 3]]
-    assert sigma[0].tolist() == pytest.approx([1e-4, (1e-4 + 10) / 2, 10])
+    assert sigma[0].tolist() == pytest.approx([0.1, (0.1 + 10) / 2, 10])
 
 
 @pytest.mark.parametrize("n_steps", [1, 3])
 def test_losses_are_one_step_whatever_the_return(make_model, make_batch, n_steps):
     model, batch = make_model(), make_batch(n_steps=n_steps)
-    torch.nn.init.normal_(model.critic_target.encoder.head[1].weight)  # the target's latent is not the aim
+    torch.nn.init.normal_(model.critic_target.encoder.head.streams[0][1].weight)  # the target's latent is not the aim
     named = model.auxiliary_losses(batch, model.encode(batch))
     inputs = torch.cat([model.critic.encoder(batch.frames), batch.actions], dim=1)
     raw = model.heads["transition"](inputs).double().detach().numpy()
@@ -60,7 +60,7 @@ def test_losses_are_one_step_whatever_the_return(make_model, make_batch, n_steps
     expected = []
     for row, latent in zip(raw, following, strict=True):
         for i, value in enumerate(latent):
-            sigma = 1e-4 + (10 - 1e-4) / (1 + math.exp(-row[16 + i]))
+            sigma = 0.1 + (10 - 0.1) / (1 + math.exp(-row[16 + i]))
             expected.append(((value - row[i]) / sigma) ** 2 / 2 + math.log(sigma))
     assert named["transition"].item() == pytest.approx(np.mean(expected), rel=1e-4)
     rewards = model.heads["reward"](inputs).detach().numpy()
