@@ -41,7 +41,7 @@ class PolicyArguments(EnvConfig):
     """Which policy drives where."""
 
     policy: str = "scripted"
-    """A run folder, a model.zip, a shared folder, hf:user/name, pretrained (Semore on HighWay, trained on a
+    """A run folder, a model.zip, a shared folder, hf:user/name, pretrained (SAC on HighWay, trained on a
     laptop), or one of scripted, random, do-nothing, full-throttle."""
     algo: str = "semore"
     """Algorithm of a model.zip that lies in no run folder."""
@@ -54,7 +54,7 @@ class EvaluateArguments(PolicyArguments):
     """Drive episodes without learning and print the metrics."""
 
     policy: tyro.conf.Positional[str] = "scripted"
-    """A run folder, a model.zip, a shared folder, hf:user/name, pretrained (Semore on HighWay, trained on a
+    """A run folder, a model.zip, a shared folder, hf:user/name, pretrained (SAC on HighWay, trained on a
     laptop), or one of scripted, random, do-nothing, full-throttle."""
     episodes: int = 20
     """Episodes to drive."""
