@@ -88,8 +88,8 @@ class FrameReplayBuffer(TransitionBuffer):
             device,
             n_envs,
             optimize_memory_usage,
-            n_steps,
-            gamma,
+            n_steps=n_steps,
+            gamma=gamma,
         )
         self.mask_bits = mask_bits if self.layout.has_mask else 0
         self.storage_device = th.device(storage_device)

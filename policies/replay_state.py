@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch as th
-from gymnasium import spaces
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from stable_baselines3.common.vec_env import VecNormalize
 
@@ -31,38 +30,12 @@ class StateReplayBuffer(TransitionBuffer):
     info has `end_reason` "simulator_error" is stored but never drawn.
 
     Args:
-        buffer_size: Transitions to keep, over all environments.
-        observation_space: Box (n,).
-        action_space: The action space.
-        device: Where samples go.
-        n_envs: Environments stepped together.
-        optimize_memory_usage: Must be False.
-        n_steps: Steps of the return; returns stop at the end of an episode.
-        gamma: Discount of n-step returns, in (0, 1]. Give the algorithm's own.
+        *args: Those of `TransitionBuffer`, with a Box (n,) as `observation_space`.
+        **kwargs: Its further ones.
     """
 
-    def __init__(
-        self,
-        buffer_size: int,
-        observation_space: spaces.Space[Any],
-        action_space: spaces.Space[Any],
-        device: th.device | str = "auto",
-        n_envs: int = 1,
-        optimize_memory_usage: bool = False,
-        *,
-        n_steps: int = 1,
-        gamma: float = 0.99,
-    ) -> None:
-        super().__init__(
-            buffer_size,
-            observation_space,
-            action_space,
-            device,
-            n_envs,
-            optimize_memory_usage,
-            n_steps,
-            gamma,
-        )
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self._clear()
 
     def reset(self) -> None:

@@ -39,11 +39,12 @@ class TransitionBuffer(ReplayBuffer):
         buffer_size: int,
         observation_space: spaces.Space[Any],
         action_space: spaces.Space[Any],
-        device: th.device | str,
-        n_envs: int,
-        optimize_memory_usage: bool,
-        n_steps: int,
-        gamma: float,
+        device: th.device | str = "auto",
+        n_envs: int = 1,
+        optimize_memory_usage: bool = False,
+        *,
+        n_steps: int = 1,
+        gamma: float = 0.99,
     ) -> None:
         if optimize_memory_usage:
             raise ValueError("optimize_memory_usage must be False: no observation is stored twice for long")

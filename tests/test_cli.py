@@ -103,7 +103,10 @@ def test_help_tells_units(capsys):
         (["train", "--carla", "prot=2000"], "unknown fields of carla: prot; known: host, port"),
         (["train", "--carla", "port=zero"], "port must be of type int, got 'zero'"),
         (["train", "--carla", "port=2000", "--backend", "embedded"], "carla= needs backend='carla'"),
-        (["train", "--algo-options", "gama=0.9"], "unknown options of semore: gama; known: acceleration, action_noise"),
+        (
+            ["train", "--algo-options", "gama=0.9"],
+            "unknown options of semore: gama; known: acceleration, action_noise",
+        ),
         (["train", "--algo-options", "seed=3"], "algo_options must not hold ['seed']"),
         (["train", "--algo-options", "gamma=high"], "option gamma of semore must be like 0.99, got 'high'"),
         (["train", "--device", "abacus"], "device 'abacus' cannot be used"),

@@ -52,7 +52,9 @@ def test_sigma_stays_within_its_bounds():
 @pytest.mark.parametrize("n_steps", [1, 3])
 def test_losses_are_one_step_whatever_the_return(make_model, make_batch, n_steps):
     model, batch = make_model(), make_batch(n_steps=n_steps)
-    torch.nn.init.normal_(model.critic_target.encoder.head.streams[0][1].weight)  # the target's latent is not the aim
+    torch.nn.init.normal_(
+        model.critic_target.encoder.head.streams[0][1].weight
+    )  # the target's latent is not the aim
     named = model.auxiliary_losses(batch, model.encode(batch))
     inputs = torch.cat([model.critic.encoder(batch.frames), batch.actions], dim=1)
     raw = model.heads["transition"](inputs).double().detach().numpy()
