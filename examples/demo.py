@@ -14,10 +14,10 @@ CONFIG = TrainConfig(
     preset="lighter",
     image_size=48,
     n_envs=8,
-    steps=32_000,
-    evaluate_every=8_000,
+    steps=20_000,
+    evaluate_every=5_000,
     evaluation_episodes=5,
-    checkpoint_every=8_000,
+    checkpoint_every=5_000,
     algo_options={
         "gradient_steps": 2,
         "batch_size": 64,
