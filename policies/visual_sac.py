@@ -45,14 +45,14 @@ class VisualSAC(StoredSAC):
             are. None takes the environment's `reward_scale`, 1 where it has none. That of a `DrivingEnv` is
             1 / frame_skip, so that the mean over a step's ticks is learnt from, not their sum.
         tau: Step of the moving average towards the critics, a target update.
-        acceleration: How the convolutions, most of the work, are computed: `"off"` as PyTorch does, `"bf16"`
-            in bfloat16, `"compile"` by torch.compile, `"compile-bf16"` both. On a CPU bfloat16 is quicker
-            where it has instructions for it, and much slower where not.
         encoder_tau: The same towards the encoder.
         ent_coef: Temperature, `"auto_<start>"` or a fixed number.
         ent_coef_lr: Learning rate of the temperature, a constant.
         actor_every: Critic updates per update of actor and temperature.
         target_every: Critic updates per update of the targets.
+        acceleration: How the convolutions, most of the work, are computed: `"off"` as PyTorch does, `"bf16"`
+            in bfloat16, `"compile"` by torch.compile, `"compile-bf16"` both. On a CPU bfloat16 is quicker
+            where it has instructions for it, and much slower where not.
         replay_buffer_class: `FrameReplayBuffer` or a subclass.
         replay_buffer_kwargs: Its arguments; n-step returns are asked for here, as `n_steps`.
         policy_kwargs: The policy's arguments.
@@ -78,12 +78,12 @@ class VisualSAC(StoredSAC):
         warm_up_updates: int | None = None,
         reward_scale: float | None = None,
         tau: float = 0.01,
-        acceleration: Acceleration = "off",
         encoder_tau: float = 0.05,
         ent_coef: str | float = "auto_0.1",
         ent_coef_lr: float = 1e-4,
         actor_every: int = 2,
         target_every: int = 2,
+        acceleration: Acceleration = "off",
         replay_buffer_class: type[TransitionBuffer] | None = None,
         replay_buffer_kwargs: dict[str, Any] | None = None,
         policy_kwargs: dict[str, Any] | None = None,
