@@ -9,7 +9,7 @@ import torch
 import semore_gym
 from semore_gym.evaluation.layout import overlay
 from semore_gym.policies import SemoreSAC, make_algorithm
-from semore_gym.policies.interaction import interaction_attention
+from semore_gym.policies.encoders.interaction import interaction_attention
 
 SCENARIOS = ("JayWalk", "HighBeam", "HighWay")
 TITLES = ("frame", "mask: {masks}", "attention before", "attention after {steps} steps")

@@ -2,11 +2,11 @@
 
 from rich.console import Console
 
+from semore_gym.agents import named_policy
 from semore_gym.config import TrainConfig
 from semore_gym.evaluation import Evaluation, evaluate, plot_learning_curve, table
-from semore_gym.runs.assembly import build_env
-from semore_gym.runs.driving import named_policy
-from semore_gym.runs.trainer import Trainer
+from semore_gym.training.build import build_env
+from semore_gym.training.trainer import Trainer
 
 CONFIG = TrainConfig(
     env="SemoreCarla-HighWay-v0",

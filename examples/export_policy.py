@@ -6,8 +6,8 @@ import numpy as np
 import onnxruntime
 
 import semore_gym
+from semore_gym.agents import named_agent
 from semore_gym.policies import export_onnx
-from semore_gym.runs.driving import named_agent
 
 
 def export(path: str) -> None:

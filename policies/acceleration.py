@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from torch import nn
 
-from semore_gym.policies.networks import Stem
+from semore_gym.policies.encoders.networks import Stem
 
 Acceleration = Literal["off", "bf16", "compile", "compile-bf16"]
 

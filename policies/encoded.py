@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from semore_gym.policies.encoders import Encoder
-from semore_gym.policies.networks import Maps
-from semore_gym.policies.replay import FrameBatch
+from semore_gym.policies.encoders.base import Encoder
+from semore_gym.policies.encoders.networks import Maps
+from semore_gym.policies.replay.frames import FrameBatch
 
 
 @dataclass(frozen=True)

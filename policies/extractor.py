@@ -9,7 +9,8 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
-from semore_gym.policies.encoders import PAPER_CHANNELS, DualStreamEncoder
+from semore_gym.policies.encoders.base import PAPER_CHANNELS
+from semore_gym.policies.encoders.dual_stream import DualStreamEncoder
 from semore_gym.policies.visual_policy import frames_shape
 
 

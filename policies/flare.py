@@ -8,8 +8,8 @@ import torch
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor, nn
 
-from semore_gym.policies.encoders import PAPER_CHANNELS, Encoder, Inputs, require_history
-from semore_gym.policies.networks import Maps, StreamHeads, convolutions, initialise, map_shape
+from semore_gym.policies.encoders.base import PAPER_CHANNELS, Encoder, Inputs, require_history
+from semore_gym.policies.encoders.networks import Maps, StreamHeads, convolutions, initialise, map_shape
 from semore_gym.policies.visual_policy import VisualPolicy
 from semore_gym.policies.visual_sac import VisualSAC
 

@@ -17,13 +17,14 @@ from stable_baselines3.common.preprocessing import get_action_dim
 from stable_baselines3.common.type_aliases import GymEnv
 from torch import Tensor, nn
 
-from semore_gym.masks.judges import Judge
+from semore_gym.judges import Judge
 from semore_gym.policies import losses
 from semore_gym.policies.encoded import Encoded, one_step_features
-from semore_gym.policies.encoders import DualStreamEncoder, Encoder, Guidance, PixelEncoder
-from semore_gym.policies.networks import prediction_head
-from semore_gym.policies.replay import FrameBatch, FrameReplayBuffer
-from semore_gym.policies.selective import SelectiveReplayBuffer
+from semore_gym.policies.encoders.base import Encoder, PixelEncoder
+from semore_gym.policies.encoders.dual_stream import DualStreamEncoder, Guidance
+from semore_gym.policies.encoders.networks import prediction_head
+from semore_gym.policies.replay.frames import FrameBatch, FrameReplayBuffer
+from semore_gym.policies.replay.selective import SelectiveReplayBuffer
 from semore_gym.policies.visual_policy import SemorePolicy, VisualPolicy, frames_shape
 from semore_gym.policies.visual_sac import VisualSAC
 

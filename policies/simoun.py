@@ -15,10 +15,10 @@ from semore_gym.policies import losses
 from semore_gym.policies.augmentations import random_convolution
 from semore_gym.policies.curl import info_nce
 from semore_gym.policies.encoded import Encoded, one_step_features
-from semore_gym.policies.encoders import Encoder, Inputs
-from semore_gym.policies.networks import prediction_head
-from semore_gym.policies.replay import FrameBatch
-from semore_gym.policies.simoun_encoder import SimounEncoder
+from semore_gym.policies.encoders.base import Encoder, Inputs
+from semore_gym.policies.encoders.networks import prediction_head
+from semore_gym.policies.encoders.simoun import SimounEncoder
+from semore_gym.policies.replay.frames import FrameBatch
 from semore_gym.policies.visual_policy import VisualCritic, VisualPolicy
 from semore_gym.policies.visual_sac import VisualSAC
 

@@ -10,10 +10,10 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv
 from torch import Tensor, nn
 
-from semore_gym.policies.encoders import Encoder, Inputs
-from semore_gym.policies.networks import Maps
-from semore_gym.policies.replay_state import StateReplayBuffer
-from semore_gym.policies.replay_transitions import TransitionBuffer
+from semore_gym.policies.encoders.base import Encoder, Inputs
+from semore_gym.policies.encoders.networks import Maps
+from semore_gym.policies.replay.state import StateReplayBuffer
+from semore_gym.policies.replay.transitions import TransitionBuffer
 from semore_gym.policies.visual_policy import VisualPolicy
 from semore_gym.policies.visual_sac import VisualSAC
 

@@ -14,8 +14,9 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from stable_baselines3.sac.policies import Actor, SACPolicy
 from torch import Tensor, nn
 
-from semore_gym.policies.encoders import DualStreamEncoder, Encoder, PixelEncoder
-from semore_gym.policies.networks import Maps, initialise
+from semore_gym.policies.encoders.base import Encoder, PixelEncoder
+from semore_gym.policies.encoders.dual_stream import DualStreamEncoder
+from semore_gym.policies.encoders.networks import Maps, initialise
 
 
 def frames_shape(space: spaces.Space[Any]) -> tuple[int, int, int]:

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from semore_gym.policies import losses
 from semore_gym.policies.acceleration import Acceleration, accelerate, check_acceleration
 from semore_gym.policies.encoded import Encoded
-from semore_gym.policies.metrics import Meter
-from semore_gym.policies.networks import Maps, update_average
-from semore_gym.policies.replay import FrameReplayBuffer
-from semore_gym.policies.replay_samples import FrameBatch
-from semore_gym.policies.replay_transitions import TransitionBuffer
-from semore_gym.policies.stored import StoredSAC
+from semore_gym.policies.encoders.networks import Maps, update_average
+from semore_gym.policies.meter import Meter
+from semore_gym.policies.replay.frames import FrameReplayBuffer
+from semore_gym.policies.replay.samples import FrameBatch
+from semore_gym.policies.replay.transitions import TransitionBuffer
+from semore_gym.policies.saving import StoredSAC
 from semore_gym.policies.visual_policy import VisualActor, VisualCritic, VisualPolicy
 
 logger = logging.getLogger(__name__)

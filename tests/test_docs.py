@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from semore_gym import CarlaConfig
-from semore_gym.runs.arguments import parse_train
-from semore_gym.runs.assembly import on_carla
+from semore_gym.cli.arguments import parse_train
+from semore_gym.training.build import on_carla
 
 PAGES = sorted((Path(__file__).parent.parent / "docs").glob("your_own_*.md"))
 PROGRAMS = str(Path(sys.executable).parent)

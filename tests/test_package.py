@@ -16,9 +16,11 @@ ROOT = Path(__file__).parent.parent
 
 def test_every_package_on_disk_is_in_the_wheel():
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
-    inits = (ROOT / "semore_gym").rglob("__init__.py")
+    inits = [
+        path for top in ("semore_gym", "wrappers", "policies") for path in (ROOT / top).rglob("__init__.py")
+    ]
     found = {".".join(path.parent.relative_to(ROOT).parts) for path in inits}
-    found |= {f"semore_gym.{folder}" for folder in ("wrappers", "policies")}
+    found = {name if name.startswith("semore_gym") else f"semore_gym.{name}" for name in found}
     assert sorted(listed) == sorted(found)
 
 

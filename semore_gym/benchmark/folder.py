@@ -9,15 +9,15 @@ from typing import Any
 
 import psutil
 
+from semore_gym.benchmark.executors.worker import PROCESS, mark_process, marked_process
 from semore_gym.benchmark.matrix import Matrix, PlannedTrial
-from semore_gym.benchmark.worker import PROCESS, mark_process, marked_process
 from semore_gym.config import EnvConfig
+from semore_gym.envs.naming import elsewhere
 from semore_gym.evaluation.tally import episode_seed
-from semore_gym.runs.assembly import build_env, check_training, shown, with_backend
-from semore_gym.runs.atomic import UNFINISHED, new_folder, write_text
-from semore_gym.runs.folder import RunFolder
-from semore_gym.runs.places import elsewhere
-from semore_gym.runs.provenance import git_revision, versions
+from semore_gym.training.build import build_env, check_training, shown, with_backend
+from semore_gym.training.run_folder import RunFolder
+from semore_gym.utils.files import UNFINISHED, new_folder, write_text
+from semore_gym.utils.provenance import git_revision, versions
 
 
 class BenchmarkFolder:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from semore_gym.benchmark.worker import OUTPUT, Worker
-from semore_gym.runs.folder import RunFolder
+from semore_gym.benchmark.executors.worker import OUTPUT, Worker
+from semore_gym.training.run_folder import RunFolder
 
 EPISODES = 10  # that a reward is the mean of
 

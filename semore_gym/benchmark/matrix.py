@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from semore_gym.config import TrainConfig, check_names
+from semore_gym.envs.naming import env_id
 from semore_gym.policies import ALGORITHMS
-from semore_gym.runs.places import env_id
 from semore_gym.scenarios import SCENARIOS
 
 KEYS = ["methods", "scenarios", "seeds", "settings"]

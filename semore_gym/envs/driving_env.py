@@ -13,7 +13,7 @@ from gymnasium import spaces
 
 from semore_gym.backends.base import CameraConfig, Control, Image, SimulatorError, Tick
 from semore_gym.backends.carla.config import CarlaConfig
-from semore_gym.backends.choice import make_backend
+from semore_gym.backends.selection import make_backend
 from semore_gym.envs.hud import draw_hud
 from semore_gym.envs.observer import OBSERVATIONS, Observer
 from semore_gym.envs.options import check_choice, check_int, choose_scenario, to_control

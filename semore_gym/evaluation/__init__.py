@@ -1,11 +1,11 @@
 """Drive episodes with a policy, measure them, show them."""
 
-from semore_gym.evaluation.metrics import Metric
 from semore_gym.evaluation.policies import ConstantPolicy, RandomPolicy, ScriptedPolicy
 from semore_gym.evaluation.result import EpisodeResult, Evaluation
 from semore_gym.evaluation.rollout import evaluate
 from semore_gym.evaluation.table import table
 from semore_gym.evaluation.video import plot_learning_curve, record_episode
+from semore_gym.results.metrics import Metric
 
 __all__ = [
     "ConstantPolicy",

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from semore_gym.evaluation.metrics import QUANTITIES, Metric, summarise
+from semore_gym.results.metrics import QUANTITIES, Metric, summarise
 
 LOST = "simulator_error"
 

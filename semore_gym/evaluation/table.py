@@ -8,8 +8,8 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from semore_gym.evaluation.metrics import Metric
 from semore_gym.evaluation.result import Evaluation
+from semore_gym.results.metrics import Metric
 
 COLUMNS = {
     "episode_reward": "episode\nreward",

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from semore_gym.evaluation.layout import compose
-from semore_gym.evaluation.metrics import QUANTITIES
 from semore_gym.evaluation.result import EpisodeResult, Evaluation
 from semore_gym.evaluation.tally import Policy, Tally, end_reason
+from semore_gym.results.metrics import QUANTITIES
 
 END_CARD = 1.5  # how long the last picture stays [s]
 # Okabe and Ito's colours, which colour-blind people can tell apart.

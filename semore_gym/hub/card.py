@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from semore_gym.evaluation.metrics import QUANTITIES, Metric
 from semore_gym.evaluation.result import Evaluation
+from semore_gym.results.metrics import QUANTITIES, Metric
 
 if TYPE_CHECKING:
     from semore_gym.hub.description import Description

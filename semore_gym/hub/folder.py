@@ -18,8 +18,8 @@ from semore_gym.evaluation import Evaluation
 from semore_gym.hub.card import card
 from semore_gym.hub.description import Description
 from semore_gym.policies import VisualSAC
-from semore_gym.runs.assembly import check_device
-from semore_gym.runs.folder import WEIGHTS
+from semore_gym.training.build import check_device
+from semore_gym.training.run_folder import WEIGHTS
 
 CONFIG, CARD, VIDEO = "config.json", "README.md", "replay.mp4"
 

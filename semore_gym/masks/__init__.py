@@ -20,13 +20,13 @@ LAZY = {
     "AsyncMasks": "asynchronous",
     "CachedMasks": "cached",
     "VLMMasks": "vlm",
-    "make_masks": "spec",
+    "make_masks": "config",
 }
 
 if TYPE_CHECKING:
     from semore_gym.masks.asynchronous import AsyncMasks
     from semore_gym.masks.cached import CachedMasks
-    from semore_gym.masks.spec import make_masks
+    from semore_gym.masks.config import make_masks
     from semore_gym.masks.vlm import VLMMasks
 
 

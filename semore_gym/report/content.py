@@ -7,10 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from semore_gym.benchmark import paper
-from semore_gym.benchmark.labels import grouped, name_trials, named_variant, title
-from semore_gym.benchmark.results import METRICS, Results, Trial
-from semore_gym.benchmark.statistics import iqm, probability_of_improvement, verdict
 from semore_gym.evaluation import Evaluation
 from semore_gym.report.elsewhere import elsewhere_tables
 from semore_gym.report.numbers import (
@@ -23,6 +19,10 @@ from semore_gym.report.numbers import (
     spread,
 )
 from semore_gym.report.tables import GAP, Cell, Table
+from semore_gym.results import paper
+from semore_gym.results.labels import grouped, name_trials, named_variant, title
+from semore_gym.results.read import METRICS, Results, Trial
+from semore_gym.results.statistics import iqm, probability_of_improvement, verdict
 from semore_gym.scenarios import SCENARIOS
 
 Groups = Mapping[tuple[str, str], Sequence[Trial]]

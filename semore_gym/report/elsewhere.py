@@ -6,10 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from semore_gym.benchmark import paper
-from semore_gym.benchmark.labels import title
-from semore_gym.benchmark.results import METRICS, Shifted, Trial
-from semore_gym.benchmark.statistics import iqm
 from semore_gym.evaluation import Evaluation
 from semore_gym.report.numbers import (
     HEADS,
@@ -21,6 +17,10 @@ from semore_gym.report.numbers import (
     rounded,
 )
 from semore_gym.report.tables import GAP, Cell, Table
+from semore_gym.results import paper
+from semore_gym.results.labels import title
+from semore_gym.results.read import METRICS, Shifted, Trial
+from semore_gym.results.statistics import iqm
 
 LABELS = {"episode_reward": "reward", "distance": "distance"}
 SHOWN = tuple(LABELS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from semore_gym.runs.atomic import write_text
+from semore_gym.utils.files import write_text
 
 MARK = "written by `semore report`, which may overwrite this file"
 COMMENTS = {".html": "<!-- {} -->", ".md": "<!-- {} -->", ".tex": "% {}"}

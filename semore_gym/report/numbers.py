@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from semore_gym.benchmark.paper import Printed
-from semore_gym.benchmark.results import METRICS
-from semore_gym.benchmark.statistics import Estimate
 from semore_gym.evaluation import Evaluation
-from semore_gym.evaluation.metrics import QUANTITIES
 from semore_gym.report.tables import Cell
+from semore_gym.results.metrics import QUANTITIES
+from semore_gym.results.paper import Printed
+from semore_gym.results.read import METRICS
+from semore_gym.results.statistics import Estimate
 
 BETTER = {"episode_reward": "↑", "distance": "↑"}  # of the others, less is better
 HEADS = {name: f"{QUANTITIES[name].title}\u00a0{BETTER.get(name, '↓')}" for name in METRICS}  # no break

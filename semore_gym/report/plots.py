@@ -12,9 +12,9 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from semore_gym.benchmark.results import Trial
-from semore_gym.benchmark.statistics import curve, performance_profile
-from semore_gym.evaluation.metrics import QUANTITIES
+from semore_gym.results.metrics import QUANTITIES
+from semore_gym.results.read import Trial
+from semore_gym.results.statistics import curve, performance_profile
 
 # Okabe and Ito's colours, which colour-blind people can tell apart; marks and dashes tell for all others.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from semore_gym.benchmark.results import Trial
+from semore_gym.agents import BUILT_IN, Measurement
 from semore_gym.evaluation import Evaluation
-from semore_gym.runs.driving import BUILT_IN, Measurement
+from semore_gym.results.read import Trial
 
 LOG = logging.getLogger(__name__)
 

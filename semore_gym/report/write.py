@@ -9,8 +9,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from semore_gym.benchmark.results import Results, Trial, read_results
-from semore_gym.benchmark.statistics import FEWEST_RUNS
 from semore_gym.config import TrainConfig
 from semore_gym.evaluation import Evaluation
 from semore_gym.policies import ALGORITHMS
@@ -20,6 +18,8 @@ from semore_gym.report.media import data_uri, newest_video, shrink
 from semore_gym.report.plots import Scenario, end_reasons, learning_curves, profiles
 from semore_gym.report.references import drive_references
 from semore_gym.report.tables import Table
+from semore_gym.results.read import Results, Trial, read_results
+from semore_gym.results.statistics import FEWEST_RUNS
 
 RULE = (
     f"“better” or “worse” is said only where the whole interval lies on one side of 0.5 and both methods "

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from semore_gym.benchmark.executors.worker import PROCESS
 from semore_gym.benchmark.folder import BenchmarkFolder, check_trials
 from semore_gym.benchmark.matrix import Matrix
-from semore_gym.benchmark.worker import PROCESS
 from semore_gym.evaluation.tally import episode_seed
 
 SMALL = {

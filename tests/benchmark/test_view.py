@@ -8,7 +8,7 @@ from rich.console import Console
 from semore_gym.benchmark.jobs import Job, seconds_left
 from semore_gym.benchmark.view import View, summary
 from semore_gym.config import TrainConfig
-from semore_gym.runs.folder import RunFolder
+from semore_gym.training.run_folder import RunFolder
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from semore_gym.hub import load_from_folder, save_to_folder
 from semore_gym.hub.description import Description
 from semore_gym.hub.spaces import space_from_json, space_to_json
 from semore_gym.policies import ALGORITHMS, SemoreSAC, make_algorithm
-from semore_gym.runs.assembly import throttle_noise
+from semore_gym.training.build import throttle_noise
 
 SMALL = {"net_arch": [32, 32], "encoder_kwargs": {"channels": (8, 8, 8, 8)}}
 QUICK = {

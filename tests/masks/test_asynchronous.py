@@ -5,13 +5,12 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
-from providers import Announced, Moody, Threshold, Unmakable
 
+from helpers.providers import Announced, Moody, Threshold, Unmakable
 from semore_gym.masks.asynchronous import AsyncMasks
 
 PATIENCE = 30.0  # [s]
@@ -155,9 +154,8 @@ def test_a_hung_worker_does_not_hold_up_the_end(children):
 def test_no_process_outlives_the_training(end, children):
     code = f"""
 import os, signal, sys, time
-sys.path.insert(0, {str(Path(__file__).parent)!r})
 import numpy as np, psutil
-from providers import Moody
+from helpers.providers import Moody
 from semore_gym.masks.asynchronous import AsyncMasks
 masks = AsyncMasks(Moody)
 frames = np.full((1, 3, 8, 8), 2, np.uint8)

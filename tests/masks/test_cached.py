@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from providers import Threshold
 
+from helpers.providers import Threshold
 from semore_gym.masks import OracleMasks
 from semore_gym.masks.cached import CachedMasks, pack, unpack
 
@@ -143,8 +143,7 @@ def test_what_a_killed_process_left_is_swept_up(tmp_path):
 HAMMER = """
 import sys
 import numpy as np
-sys.path.insert(0, {here!r})
-from providers import Threshold
+from helpers.providers import Threshold
 from semore_gym.masks.cached import CachedMasks
 frames = np.random.default_rng(0).integers(0, 256, (60, 3, 40, 40), np.uint8)
 expected = Threshold()(frames)

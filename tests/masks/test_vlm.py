@@ -2,8 +2,8 @@ import math
 
 import numpy as np
 import pytest
-from providers import Lines, Words
 
+from helpers.providers import Lines, Words
 from semore_gym.masks import MaskProvider
 from semore_gym.masks.vlm import VLMMasks, combined
 

@@ -9,7 +9,7 @@ from semore_gym.policies.augmentations import (
     random_shift,
     random_translate,
 )
-from semore_gym.policies.encoders import DualStreamEncoder
+from semore_gym.policies.encoders.dual_stream import DualStreamEncoder
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 SIZE = (30, 40)

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from semore_gym.policies import losses
-from semore_gym.policies.interaction import interaction_attention
+from semore_gym.policies.encoders.interaction import interaction_attention
 
 
 @pytest.fixture

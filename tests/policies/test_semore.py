@@ -4,7 +4,8 @@ import torch
 from torch import nn
 
 from semore_gym.policies import FrameReplayBuffer, SelectiveReplayBuffer, SemoreSAC, losses
-from semore_gym.policies.encoders import DualStreamEncoder, PixelEncoder
+from semore_gym.policies.encoders.base import PixelEncoder
+from semore_gym.policies.encoders.dual_stream import DualStreamEncoder
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from semore_gym.policies import Simoun
-from semore_gym.policies.encoders import PixelEncoder
+from semore_gym.policies.encoders.base import PixelEncoder
+from semore_gym.policies.encoders.simoun import SimounEncoder, StructuralInteraction
 from semore_gym.policies.simoun import Curiosity, contrastive_loss, inconsistency
-from semore_gym.policies.simoun_encoder import SimounEncoder, StructuralInteraction
 
 
 @pytest.fixture

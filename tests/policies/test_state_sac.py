@@ -8,7 +8,7 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from semore_gym.policies import ALGORITHMS, make_algorithm
-from semore_gym.policies.replay_state import StateReplayBuffer
+from semore_gym.policies.replay.state import StateReplayBuffer
 
 
 class Place(gym.Env):

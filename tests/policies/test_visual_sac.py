@@ -9,7 +9,7 @@ from stable_baselines3 import SAC
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from semore_gym.policies import FrameReplayBuffer, VisualSAC, make_algorithm
-from semore_gym.policies.encoders import PixelEncoder
+from semore_gym.policies.encoders.base import PixelEncoder
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@ import re
 
 import numpy as np
 import pytest
-from made_runs import make_run
 
+from helpers.runs import make_run
 from semore_gym.report import write_report
 
 # By method and seed: final rewards on HighWay, in rain, on JayWalk; two episodes each.

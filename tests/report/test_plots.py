@@ -1,10 +1,10 @@
 import re
 
 import pytest
-from made_runs import make_run
 
-from semore_gym.benchmark.results import read_results
+from helpers.runs import make_run
 from semore_gym.report import plots
+from semore_gym.results.read import read_results
 
 
 @pytest.fixture

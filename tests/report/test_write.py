@@ -9,8 +9,8 @@ from pathlib import Path
 import imageio.v2 as imageio
 import numpy as np
 import pytest
-from made_runs import make_run
 
+from helpers.runs import make_run
 from semore_gym.cli import main
 from semore_gym.report import write_report
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from semore_gym.backends.base import CameraConfig, Control, Image, Surroundings, Tick
-from semore_gym.backends.embedded.driver import ScriptedDriver
-from semore_gym.backends.embedded.renderer import Renderer
+from semore_gym.backends.embedded.drawing.renderer import Renderer
+from semore_gym.backends.embedded.physics.driver import ScriptedDriver
+from semore_gym.backends.embedded.physics.sensing import Instruments
+from semore_gym.backends.embedded.physics.world import DT, World
 from semore_gym.backends.embedded.roads import road
-from semore_gym.backends.embedded.sensing import Instruments
-from semore_gym.backends.embedded.world import DT, World
 from semore_gym.scenarios.base import Episode
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from semore_gym.masks.chat.base import Chat, check_positive
 from semore_gym.masks.phrasers.base import Phrases
 from semore_gym.masks.phrasers.parsing import read_phrases
-from semore_gym.masks.prompts import digest, load_prompt
+from semore_gym.vlm.base import Chat, check_positive
+from semore_gym.vlm.prompts import digest, load_prompt
 
 
 class ChatPhraser:

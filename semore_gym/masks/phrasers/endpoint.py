@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from semore_gym.masks.chat.endpoint import EndpointChat
 from semore_gym.masks.phrasers.chat import ChatPhraser
+from semore_gym.vlm.endpoint import EndpointChat
 
 
 class EndpointPhraser(ChatPhraser):

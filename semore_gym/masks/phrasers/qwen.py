@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from semore_gym.masks.chat.local import LocalChat
 from semore_gym.masks.phrasers.chat import ChatPhraser
+from semore_gym.vlm.local import LocalChat
 
 
 class QwenPhraser(ChatPhraser):

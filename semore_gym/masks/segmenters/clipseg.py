@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from semore_gym.masks.pretrained import Pretrained, need_transformers
 from semore_gym.masks.segmenters.pairs import PairSegmenter
 from semore_gym.masks.segmenters.pixels import Pixels, whole_frame
+from semore_gym.vlm.pretrained import Pretrained, need_transformers
 
 
 class CLIPSegSegmenter(PairSegmenter):

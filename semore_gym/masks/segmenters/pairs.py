@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from semore_gym.masks.pretrained import torch_device, torch_dtype
+from semore_gym.vlm.pretrained import torch_device, torch_dtype
 
 
 class PairSegmenter(ABC):

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from semore_gym.masks.pretrained import Pretrained, need_transformers
 from semore_gym.masks.segmenters.pairs import PairSegmenter
 from semore_gym.masks.segmenters.pixels import Pixels, whole_frame
+from semore_gym.vlm.pretrained import Pretrained, need_transformers
 
 WORDS = 32  # tokens that its text encoder reads
 OUTPUTS = ("semantic", "instances")

@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
+from helpers.carla import MAIN
 from semore_gym import CarlaConfig
 from semore_gym.backends.base import CameraConfig, Control, SimulatorError
 from semore_gym.backends.carla.server import CarlaServer, answers, free_ports
@@ -21,8 +22,6 @@ from semore_gym.scenarios import SCENARIOS
 pytest.importorskip("carla", reason="the carla client has no wheel for this Python or platform")
 
 from semore_gym.backends.carla.backend import CarlaBackend
-
-MAIN = Path(__file__).parents[2] / "carla_server" / "main.py"
 
 
 @pytest.fixture

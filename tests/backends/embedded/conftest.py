@@ -2,8 +2,8 @@
 
 import pytest
 
+from semore_gym.backends.embedded.physics.world import World
 from semore_gym.backends.embedded.roads import road
-from semore_gym.backends.embedded.world import World
 from semore_gym.scenarios.base import Episode, Location, Place
 from semore_gym.scenarios.weather import WEATHERS
 

@@ -3,7 +3,7 @@ import pytest
 
 from semore_gym.backends.base import CameraConfig, Control
 from semore_gym.backends.embedded.backend import EmbeddedBackend
-from semore_gym.backends.embedded.world import World
+from semore_gym.backends.embedded.physics.world import World
 from semore_gym.scenarios import SCENARIOS
 
 

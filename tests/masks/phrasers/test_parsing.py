@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from semore_gym.masks.judges.words import parse_verdict
+from semore_gym.judges.words import parse_verdict
 from semore_gym.masks.phrasers.parsing import LONGEST_PHRASE, parse_phrases, read_phrases
 
 WORDS = [

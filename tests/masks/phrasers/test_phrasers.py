@@ -10,7 +10,7 @@ import pytest
 
 from semore_gym.masks.phrasers import PHRASERS, FixedPhrases
 from semore_gym.masks.phrasers.chat import ChatPhraser
-from semore_gym.masks.prompts import load_prompt
+from semore_gym.vlm.prompts import load_prompt
 
 FRAMES = np.zeros((4, 3, 8, 8), np.uint8)
 
@@ -77,7 +77,7 @@ def test_wrong_arguments_are_named():
 def test_every_name_is_a_class_and_the_table_is_light():
     assert all(callable(PHRASERS.load(name)) for name in PHRASERS)
     code = (
-        "import sys, semore_gym.masks.phrasers, semore_gym.masks.judges; "
+        "import sys, semore_gym.masks.phrasers, semore_gym.judges; "
         "print({'torch', 'transformers', 'openai'} & set(sys.modules))"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

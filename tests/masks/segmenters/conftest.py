@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import transformers
-from tiny import make_tokenizer, randomise, save_clipseg, text_config
+
+from helpers.tiny_models import make_tokenizer, randomise, save_clipseg, text_config
 
 
 @pytest.fixture(scope="session")

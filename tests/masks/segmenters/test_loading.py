@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from semore_gym.masks import pretrained
-from semore_gym.masks.pretrained import digest, torch_device, torch_dtype
 from semore_gym.masks.segmenters import SEGMENTERS
 from semore_gym.masks.segmenters.clipseg import CLIPSegSegmenter
+from semore_gym.vlm import pretrained
+from semore_gym.vlm.pretrained import digest, torch_device, torch_dtype
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -9,9 +9,9 @@ from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semore_gym.policies.replay import FrameReplayBuffer
-from semore_gym.policies.replay_rows import DeviceRows, HostRows
-from semore_gym.policies.replay_storage import FrameStore
+from semore_gym.policies.replay.frames import FrameReplayBuffer
+from semore_gym.policies.replay.rows import DeviceRows, HostRows
+from semore_gym.policies.replay.storage import FrameStore
 
 ACTIONS = spaces.Box(-1, 1, (2,), np.float32)
 BOX = spaces.Box(0, 255, (9, 4, 5), np.uint8)

@@ -16,7 +16,7 @@ from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semore_gym.policies.replay import FrameReplayBuffer
+from semore_gym.policies.replay.frames import FrameReplayBuffer
 
 ACTIONS = spaces.Box(-1, 1, (2,), np.float32)
 FULL = ("frames", "residual", "mask")

@@ -14,7 +14,7 @@ from stable_baselines3 import SAC
 from stable_baselines3.common.buffers import NStepReplayBuffer
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from semore_gym.policies.replay import FrameReplayBuffer
+from semore_gym.policies.replay.frames import FrameReplayBuffer
 
 ACTIONS = spaces.Box(-1, 1, (2,), np.float32)
 BOX = spaces.Box(0, 255, (9, 4, 5), np.uint8)

@@ -9,9 +9,9 @@ import pytest
 import torch as th
 from gymnasium import spaces
 
-from semore_gym.masks.judges import Question
-from semore_gym.policies.replay import FrameReplayBuffer
-from semore_gym.policies.selective import SelectiveReplayBuffer
+from semore_gym.judges import Question
+from semore_gym.policies.replay.frames import FrameReplayBuffer
+from semore_gym.policies.replay.selective import SelectiveReplayBuffer
 
 ACTIONS = spaces.Box(-1, 1, (2,), np.float32)
 SPACE = spaces.Box(0, 255, (9, 4, 5), np.uint8)

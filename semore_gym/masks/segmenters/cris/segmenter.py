@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from semore_gym.masks.pretrained import Pretrained, digest, need_transformers
 from semore_gym.masks.segmenters.cris.model import load_cris
 from semore_gym.masks.segmenters.pairs import PairSegmenter
 from semore_gym.masks.segmenters.pixels import Pixels, resize, whole_frame
+from semore_gym.vlm.pretrained import Pretrained, digest, need_transformers
 
 SIZE = 416  # of the images that CRIS was trained on
 WORDS = 17  # tokens of a phrase, its start and end included

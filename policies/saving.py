@@ -1,0 +1,149 @@
+"""How an algorithm is kept on disk and read back."""
+
+from __future__ import annotations
+
+import io
+import pathlib
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.save_util import load_from_zip_file
+from stable_baselines3.common.type_aliases import GymEnv
+from stable_baselines3.sac.sac import SAC
+
+from semore_gym.policies.observations import acted_on, learnt_alike
+from semore_gym.policies.replay.transitions import TransitionBuffer
+from semore_gym.policies.visual_policy import VisualPolicy
+
+S = TypeVar("S", bound="StoredSAC")
+MOVED = {  # modules that version 0.1's files name, and where their classes are now
+    "semore_gym.masks.judges": "semore_gym.judges",
+    "semore_gym.masks.judges.rule": "semore_gym.judges.rule",
+    "semore_gym.policies.replay_state": "semore_gym.policies.replay.state",
+    "semore_gym.policies.selective": "semore_gym.policies.replay.selective",
+    "semore_gym.policies.simoun_encoder": "semore_gym.policies.encoders.simoun",
+}
+
+
+class StoredSAC(SAC):
+    """SAC whose zip file says which algorithm wrote it, and whose frame buffer lies in a folder.
+
+    Attributes:
+        algorithm: Name of the class that the model was made by; it comes back from the file.
+        fixed: Attributes that decide what the networks are, so that loading cannot replace them.
+    """
+
+    algorithm: str
+    fixed: ClassVar[frozenset[str]] = frozenset({"algorithm"})
+
+    @classmethod
+    def load(
+        cls: type[S],
+        path: str | pathlib.Path | io.BufferedIOBase,
+        env: GymEnv | None = None,
+        device: torch.device | str = "auto",
+        custom_objects: dict[str, Any] | None = None,
+        print_system_info: bool = False,
+        force_reset: bool = True,
+        **kwargs: Any,
+    ) -> S:
+        """Load a model; the arguments are Stable-Baselines3's.
+
+        The environment may have a `residual` where the saved model's had none, or none where it had one.
+
+        Raises:
+            ValueError: If another algorithm wrote the file, its spaces are not the environment's, its tensors
+                do not fit the networks, or a further keyword names what cannot be replaced.
+        """
+        for old, new in MOVED.items():
+            sys.modules.setdefault(old, import_module(new))
+        blank = cls(VisualPolicy, None, _init_setup_model=False)  # type: ignore[arg-type]
+        unknown = sorted(kwargs.keys() - vars(blank).keys())
+        if unknown:
+            raise ValueError(f"load replaces attributes, and {cls.__name__} has no {', '.join(unknown)}")
+        wanted = {name: kwargs.pop(name) for name in cls.fixed & kwargs.keys()}
+        if env is not None:
+            env = cls._wrap_env(env)
+            data, _, _ = load_from_zip_file(path, custom_objects=custom_objects, device=device)
+            if data and learnt_alike(data["observation_space"], env.observation_space):
+                custom_objects = {**(custom_objects or {}), "observation_space": env.observation_space}
+        try:
+            model = super().load(
+                path, env, device, custom_objects, print_system_info, force_reset=force_reset, **kwargs
+            )
+        except RuntimeError as error:
+            if "loading state_dict" not in str(error):
+                raise
+            first = " ".join(str(error).split("\n\t")[:2])  # one line for each tensor would follow
+            raise ValueError(f"the tensors in {path} do not fit the networks: {first}") from error
+        for name, value in wanted.items():
+            if (saved := getattr(model, name)) != value:
+                raise ValueError(f"{name} of the model in {path} is {saved!r}, and cannot become {value!r}")
+        return model
+
+    def predict(
+        self,
+        observation: npt.NDArray[Any] | dict[str, npt.NDArray[Any]],
+        state: tuple[npt.NDArray[Any], ...] | None = None,
+        episode_start: npt.NDArray[np.bool_] | None = None,
+        deterministic: bool = False,
+    ) -> tuple[npt.NDArray[Any], tuple[npt.NDArray[Any], ...] | None]:
+        """Choose actions; the arguments are Stable-Baselines3's.
+
+        Of a Dict observation only `frames` is read, so that it may lack what guides learning, or have more.
+        """
+        if isinstance(observation, Mapping):
+            frames = acted_on(observation)
+            observation = {"frames": frames} if isinstance(self.observation_space, spaces.Dict) else frames
+        return super().predict(observation, state, episode_start, deterministic)
+
+    def _setup_model(self) -> None:
+        if self.algorithm != type(self).__name__:
+            raise ValueError(
+                f"a model saved by {self.algorithm} cannot be loaded as {type(self).__name__}; "
+                f"use {self.algorithm}.load, or its name as --algo"
+            )
+        if not issubclass(self.policy_class, VisualPolicy):
+            raise ValueError(
+                f"policy must be VisualPolicy or a subclass of it, got {self.policy_class.__name__}"
+            )
+        self.policy_class.observed_shape(self.observation_space)
+        super()._setup_model()
+
+    @property
+    def transitions(self) -> TransitionBuffer:
+        """The replay buffer, by its own type."""
+        if not isinstance(self.replay_buffer, TransitionBuffer):
+            raise ValueError(
+                f"replay_buffer must be a TransitionBuffer, got {type(self.replay_buffer).__name__}"
+            )
+        return self.replay_buffer
+
+    def save_replay_buffer(self, path: str | pathlib.Path | io.BufferedIOBase) -> None:
+        """Write the buffer into a folder, as arrays, only what changed since the last save."""
+        self.transitions.save(self._folder(path))
+
+    def load_replay_buffer(
+        self, path: str | pathlib.Path | io.BufferedIOBase, truncate_last_traj: bool = True
+    ) -> None:
+        """Read the buffer from the folder that `save_replay_buffer` wrote.
+
+        Args:
+            path: The folder.
+            truncate_last_traj: Has no meaning here (a new episode is recognised by its frames); must be True.
+        """
+        if not truncate_last_traj:
+            raise ValueError("truncate_last_traj must be True: a running episode is recognised by its frames")
+        self.transitions.load(self._folder(path))
+
+    @staticmethod
+    def _folder(path: str | pathlib.Path | io.BufferedIOBase) -> pathlib.Path:
+        if isinstance(path, io.BufferedIOBase):
+            raise ValueError("path must be a folder's path, got an open file")
+        return pathlib.Path(path)

@@ -1,0 +1,135 @@
+"""CARLA servers that outlive the command that started them: `semore carla`."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+
+from semore_gym.backends.base import SimulatorError
+from semore_gym.backends.carla.config import CarlaConfig
+from semore_gym.backends.carla.server import CarlaServer, answers, end_guard
+from semore_gym.cli.arguments import CarlaArguments
+
+
+def carry_out(given: CarlaArguments, console: Console) -> None:
+    """Do what `semore carla` is told.
+
+    Raises:
+        ValueError: If an argument is wrong.
+        SimulatorError: As `start_server` and `stop_servers` do.
+    """
+    if given.action == "start":
+        port = 2000 if given.port is None else given.port
+        record = start_server(
+            CarlaConfig(port=port, server=given.server, gpu=given.gpu, quality=given.quality)
+        )
+        console.print(f"CARLA {record.state()}, its output is in {record.log}")
+        console.print(f"use it with: semore train --carla port={record.port}; end it with: semore carla stop")
+        return
+    if given.action == "stop":
+        said = [f"the server at port {record.port} is stopped" for record in stop_servers(given.port)]
+    else:
+        said = [f"{record.port}: {record.server} {record.state()}" for record in known_servers()]
+    for line in said or ["no server was started here"]:
+        console.print(line, markup=False)
+
+
+@dataclass(frozen=True)
+class ServerRecord:
+    """What is remembered of a server that was started."""
+
+    port: int
+    """Its RPC port."""
+    pid: int
+    """Process id of its guard."""
+    created: float
+    """When that process began [s since 1970]: ids are used again."""
+    server: str
+    """What was started: a path, or "docker"."""
+    log: str
+    """Where its output goes."""
+
+    def guard(self) -> psutil.Process | None:
+        """Its guard's process; None where it has ended."""
+        try:
+            process = psutil.Process(self.pid)
+            same = process.create_time() == self.created and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return None
+        return process if same else None
+
+    def state(self) -> str:
+        """What it does, in words."""
+        if self.guard() is None:
+            return f"ended, see {self.log}"
+        if not answers(self.port):
+            return f"runs and does not answer, see {self.log}"
+        return f"answers at 127.0.0.1:{self.port}"
+
+
+def start_server(config: CarlaConfig) -> ServerRecord:
+    """Start a server on `config.port` that goes on when this process ends, and wait until it answers.
+
+    Args:
+        config: With `server`; its output goes into the cache folder.
+
+    Raises:
+        ValueError: If `config` does not say which server.
+        SimulatorError: As `CarlaServer.start` does.
+    """
+    if config.server is None:
+        raise ValueError('config.server must be "docker" or the path of CarlaUE4.sh, got None')
+    config = replace(config, log=str(cache_folder() / f"{config.port}.log"))
+    server = CarlaServer(config, attached=False, port=config.port)
+    server.start()
+    assert server.pid is not None
+    created = psutil.Process(server.pid).create_time()
+    record = ServerRecord(config.port, server.pid, created, str(config.server), config.log)
+    _file(config.port).write_text(json.dumps(asdict(record)))
+    return record
+
+
+def stop_servers(port: int | None = None) -> list[ServerRecord]:
+    """End the servers that `start_server` started.
+
+    Args:
+        port: Of the only one to end; None ends all.
+
+    Returns:
+        Those that were known; they are forgotten.
+
+    Raises:
+        SimulatorError: If none is known at `port`.
+    """
+    found = [record for record in known_servers() if port in (None, record.port)]
+    if not found and port is not None:
+        raise SimulatorError(f"no server was started at port {port}: see `semore carla status`")
+    for record in found:
+        guard = record.guard()
+        if guard is not None:
+            end_guard(guard)
+        _file(record.port).unlink()
+    return found
+
+
+def known_servers() -> list[ServerRecord]:
+    """The servers that were started and not stopped, by port; some may have ended by themselves."""
+    files = sorted(cache_folder().glob("*.json"), key=lambda path: int(path.stem))
+    return [ServerRecord(**json.loads(path.read_text())) for path in files]
+
+
+def cache_folder() -> Path:
+    """Where records and logs are: semore-gym/carla in the user's cache folder, made if it is not there."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(base) / "semore-gym" / "carla"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _file(port: int) -> Path:
+    return cache_folder() / f"{port}.json"

@@ -1,0 +1,1 @@
+"""From the scene to the picture: light, lens and the software renderer."""

@@ -1,0 +1,1 @@
+"""What moves, and how: the ego, traffic, walkers, and what their instruments read."""

@@ -1,0 +1,1 @@
+"""What everything looks like: roads, houses, plants, vehicles and people as surfaces."""

@@ -1,0 +1,1 @@
+"""Where the trials of a benchmark run: on this machine, or on a Ray cluster."""

@@ -1,0 +1,119 @@
+"""One trial's process: `semore train --resume`, which outlives us if we are killed, unless it is leashed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from semore_gym.utils.files import write_text
+
+PROCESS = "process.json"  # in a trial's folder: who trains it; in a benchmark's: who runs it
+OUTPUT = "output.log"  # in a trial's folder: what the training said
+
+
+class Worker:
+    """A process that trains one run.
+
+    Args:
+        process: The process, a child or one that an earlier benchmark has left behind.
+        run: The run's folder.
+    """
+
+    def __init__(self, process: psutil.Process, run: Path) -> None:
+        self.process = process
+        self.run = run
+
+    @classmethod
+    def start(
+        cls, run: Path, environment: Mapping[str, str], cwd: Path | None = None, leashed: bool = False
+    ) -> Worker:
+        """Train a run from its newest checkpoint, or from the beginning.
+
+        Args:
+            run: Its folder.
+            environment: Variables that are set for the process, beside ours.
+            cwd: Where the process works; None is where we do.
+            leashed: Whether it ends when we do, even if we are killed.
+        """
+        program = ["semore_gym.benchmark.executors.leash"] if leashed else ["semore_gym", "train", "--resume"]
+        command = [sys.executable, "-m", *program, str(run)]
+        with (run / OUTPUT).open("a") as output:
+            process = psutil.Popen(
+                command,
+                stdin=subprocess.PIPE if leashed else subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **environment},
+                cwd=cwd,
+                start_new_session=True,  # the terminal's Ctrl-C is for the benchmark, which passes it on
+            )
+        mark_process(run / PROCESS, process)
+        return cls(process, run)
+
+    @classmethod
+    def left_behind(cls, run: Path) -> Worker | None:
+        """The process that trains a run for a benchmark which was killed, if it is still at it."""
+        process = marked_process(run / PROCESS)
+        return process and cls(process, run)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is still training."""
+        if isinstance(self.process, psutil.Popen):
+            return bool(self.process.poll() is None)
+        return _is_at_work(self.process)
+
+    @property
+    def ending(self) -> str:
+        """How it has ended, in words; of a process that is not our child nobody tells."""
+        code = self.process.wait() if isinstance(self.process, psutil.Popen) else None
+        if code is None:
+            return "its process ended"
+        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+    def stop(self) -> None:
+        """Ask it for a checkpoint and to end."""
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            self.process.terminate()
+
+    def kill(self) -> None:
+        """End it at once, if it has not ended."""
+        with suppress(psutil.NoSuchProcess):
+            self.process.kill()
+        self.process.wait()
+
+    def forget(self) -> None:
+        """Call after its end."""
+        (self.run / PROCESS).unlink(missing_ok=True)
+
+
+def mark_process(path: Path, process: psutil.Process) -> None:
+    """Note in a file which process is at work."""
+    write_text(path, json.dumps({"pid": process.pid, "created": process.create_time()}))
+
+
+def marked_process(path: Path) -> psutil.Process | None:
+    """The process that a file names, None if there is no file or the process has ended."""
+    if not path.is_file():
+        return None
+    mark = json.loads(path.read_text())
+    try:
+        process = psutil.Process(mark["pid"])
+    except psutil.NoSuchProcess:
+        return None
+    return process if process.create_time() == mark["created"] and _is_at_work(process) else None
+
+
+def _is_at_work(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

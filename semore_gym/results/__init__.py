@@ -1,0 +1,1 @@
+"""What finished runs left behind: read, named, counted, and what can be said about it."""

@@ -1,0 +1,223 @@
+"""Reads what trainings have left on the disk; what is missing, unfinished or damaged is named."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from semore_gym.evaluation import EpisodeResult, Evaluation
+from semore_gym.results.statistics import Array
+from semore_gym.training.run_folder import SHIFTED, RunFolder
+
+# The columns of Table 1.
+METRICS = ("episode_reward", "distance", "crash_intensity", "average_steer", "average_brake")
+# What the rows say of the run that they belong to.
+FACTS = ("method", "variant", "scenario", "seed", "backend", "weather", "device", "versions", "git_revision")
+TABLE = "evaluation_episodes"
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """An evaluation elsewhere than trained."""
+
+    scenario: str
+    weather: str
+    evaluation: Evaluation
+
+    def scores(self) -> Array:
+        """As `Trial.scores`."""
+        return _means(self.evaluation)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One finished training run and its evaluations."""
+
+    run: RunFolder
+    benchmark: Path | None
+    """The benchmark's folder that it lies in."""
+    facts: Mapping[str, str]
+    """`FACTS` by name."""
+    evaluations: dict[int, Evaluation]
+    """By agent steps, in their order."""
+    shifted: Mapping[str, Shifted]
+    """What the finished agent did elsewhere than trained, by the config's `shifts`."""
+    wall_seconds: float
+    gpu_memory: int | None
+    """The most that the training held on the GPU [MiB]; None where there was none, or nobody noted it."""
+
+    @property
+    def final(self) -> Evaluation:
+        """The evaluation of the agent at the training's end."""
+        return next(reversed(self.evaluations.values()))
+
+    def scores(self) -> Array:
+        """Means of the final evaluation's episodes: (5,) float64, in the order of `METRICS`."""
+        return _means(self.final)
+
+    def course(self, metric: str) -> tuple[list[int], list[float]]:
+        """Agent steps of the evaluations in which an episode counts, and the means of a metric there."""
+        counted = {step: found for step, found in self.evaluations.items() if found.counted}
+        index = METRICS.index(metric)
+        return list(counted), [float(_means(found)[index]) for found in counted.values()]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Finished trials, what else was found, and what was not."""
+
+    trials: Sequence[Trial]
+    gaps: Sequence[str]
+    """Sentences about what is missing, unfinished or damaged."""
+    benchmarks: Mapping[Path, Mapping[str, Any]]
+    """What each benchmark.json says, by the benchmark's folder."""
+
+
+def read_results(paths: Sequence[Path]) -> Results:
+    """Read benchmarks and runs.
+
+    Args:
+        paths: Folders of benchmarks (with benchmark.json and trials/) or of runs (with config.json).
+
+    Raises:
+        ValueError: If there is no path, one is neither, or a run comes twice.
+    """
+    if not paths:
+        raise ValueError("expected the folder of a benchmark or of a run, got none")
+    gaps: list[str] = []
+    trials: list[Trial] = []
+    benchmarks: dict[Path, Mapping[str, Any]] = {}
+    for path in paths:
+        if (path / "benchmark.json").is_file():
+            benchmarks[path] = _read_benchmark(path, gaps)
+            for folder in _trial_folders(path, benchmarks[path]):
+                trials += _read_or_name(folder, path, gaps)
+        elif (path / "config.json").is_file():
+            trials += _read_or_name(path, None, gaps)
+        else:
+            raise ValueError(f"{path} is neither a benchmark (benchmark.json) nor a run (config.json)")
+    folders = [trial.run.path.resolve() for trial in trials]
+    if len(set(folders)) < len(folders):
+        raise ValueError(f"a run was given twice: {', '.join(map(str, paths))}")
+    return Results(trials, gaps, benchmarks)
+
+
+def _read_benchmark(path: Path, gaps: list[str]) -> Mapping[str, Any]:
+    file = path / "benchmark.json"
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError(f"expected a JSON object, got {type(found).__name__}")
+    except ValueError as error:
+        gaps.append(f"{file} cannot be read: {error}")
+        return {}
+    return found
+
+
+def _trial_folders(path: Path, benchmark: Mapping[str, Any]) -> list[Path]:
+    """Those on the disk and those that are planned."""
+    names = {folder.name for folder in (path / "trials").glob("*") if folder.is_dir()}
+    names |= set(benchmark.get("trials", ()))
+    return [path / "trials" / name for name in sorted(names)]
+
+
+def _read_or_name(path: Path, benchmark: Path | None, gaps: list[str]) -> Iterator[Trial]:
+    try:
+        trial = _read_trial(path, benchmark)
+    except (ValueError, csv.Error) as error:
+        gaps.append(str(error) if str(path) in str(error) else f"{path}: {error}")
+        return
+    gaps += [
+        f"{path}: no result of {shift}" for shift in trial.run.config.shifts if shift not in trial.shifted
+    ]
+    yield trial
+
+
+def _read_trial(path: Path, benchmark: Path | None) -> Trial:
+    if not path.is_dir():
+        raise ValueError("not begun")
+    run = RunFolder(path)
+    rows = _whole_rows(run, TABLE)
+    if not rows:
+        raise ValueError(f"no {TABLE}.csv, so no evaluation yet")
+    with _named_damage(TABLE):
+        evaluations = {
+            int(step): Evaluation(map(_episode, group)) for step, group in groupby(rows, itemgetter("step"))
+        }
+        facts = {name: rows[-1][name] for name in FACTS}
+        wall_seconds = float(rows[-1]["wall_seconds"])
+        memory = [int(row["gpu_memory"]) for row in rows if row.get("gpu_memory")]
+    shifted = _read_shifted(run, max(evaluations))
+    trial = Trial(run, benchmark, facts, evaluations, shifted, wall_seconds, max(memory, default=None))
+    _refuse_unfinished(trial)
+    return trial
+
+
+def _read_shifted(run: RunFolder, steps: int) -> dict[str, Shifted]:
+    """What the agent did elsewhere after so many steps, where an episode counts."""
+    found = {}
+    rows = _whole_rows(run, SHIFTED)
+    with _named_damage(SHIFTED):
+        rows = [row for row in rows if int(row["step"]) == steps]
+        for shift, group in groupby(rows, itemgetter("shift")):
+            own = list(group)
+            shifted = Shifted(own[0]["scenario"], own[0]["weather"], Evaluation(map(_episode, own)))
+            if shifted.evaluation.counted:
+                found[shift] = shifted
+    return found
+
+
+def _whole_rows(run: RunFolder, table: str) -> list[dict[str, str]]:
+    rows = run.rows(table)
+    if any(None in row.values() for row in rows):
+        raise ValueError(f"{table}.csv is damaged: a row breaks off")
+    return rows
+
+
+@contextmanager
+def _named_damage(table: str) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{table}.csv is damaged: {error!r}") from error
+
+
+def _refuse_unfinished(trial: Trial) -> None:
+    config, last = trial.run.config, max(trial.evaluations)
+    if last < config.steps:
+        raise ValueError(f"unfinished: {last:,} of {config.steps:,} agent steps")
+    if (episodes := len(trial.final.rows)) < config.evaluation_episodes:
+        raise ValueError(f"the last evaluation has {episodes} of {config.evaluation_episodes} episodes")
+    if not trial.final.counted:
+        raise ValueError("the simulator was lost in every episode of the last evaluation")
+
+
+def _episode(row: Mapping[str, str]) -> EpisodeResult:
+    reward, distance, crash, steer, brake = (float(row[name]) for name in METRICS)
+    return EpisodeResult(
+        episode=int(row["episode"]),
+        seed=int(row["episode_seed"]),
+        episode_reward=reward,
+        steps=int(row["steps"]),
+        ticks=int(row["ticks"]),
+        distance=distance,
+        crash_intensity=crash,
+        average_steer=steer,
+        average_brake=brake,
+        end_reason=row["end_reason"],
+    )
+
+
+def _means(evaluation: Evaluation) -> Array:
+    values = [[getattr(row, name) for name in METRICS] for row in evaluation.counted]
+    means: Array = np.asarray(values, np.float64).mean(axis=0)
+    return means

@@ -1,0 +1,1 @@
+"""What has nothing to do with driving or learning: files, processes, devices, downloads."""

@@ -1,0 +1,176 @@
+"""A chat model behind an OpenAI-compatible endpoint: vLLM, Ollama, or a service."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import logging
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from semore_gym.vlm.base import Picture, check_positive, enlarged
+from semore_gym.vlm.reply import MOST_BYTES, reply_text
+
+FINAL = (400, 401, 403, 404, 405, 413, 422)  # statuses that asking again does not change
+BACKOFF, LONGEST_BACKOFF = 0.25, 8.0  # first and longest mean wait before asking again [s]
+
+log = logging.getLogger(__name__)
+
+
+class EndpointChat:
+    """Any server that speaks OpenAI's chat completions, one picture per request.
+
+    A request that fails (no connection, a server's error, an unreadable reply) is made again after a wait
+    that doubles each time, with jitter, until `retries` are used up or the batch's deadline comes: what is
+    missing then is given up, its requests cancelled and its connections closed. A call returns within the
+    deadline whatever the server does, and takes no more than 1 MiB of any reply.
+
+    Args:
+        model: The model's name at the server.
+        base_url: The server's address up to `/v1`; vLLM's is by default `"http://127.0.0.1:8000/v1"`,
+            Ollama's `"http://127.0.0.1:11434/v1"`.
+        key_variable: Environment variable that holds the key; servers of one's own need none.
+        deadline: Time for a batch [s].
+        concurrency: Most requests at once.
+        retries: Most times that a request is made again.
+        stream: Whether to ask for the answer in pieces; either form of a reply is understood.
+        max_tokens: Longest answer [tokens].
+        enlarge: Whole factor by which pictures are enlarged first, see `enlarged`.
+
+    Raises:
+        ModuleNotFoundError: If openai is missing.
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        model: str = "Qwen/Qwen2-VL-7B-Instruct",
+        *,
+        base_url: str = "http://127.0.0.1:8000/v1",
+        key_variable: str = "OPENAI_API_KEY",
+        deadline: float = 30.0,
+        concurrency: int = 8,
+        retries: int = 4,
+        stream: bool = False,
+        max_tokens: int = 96,
+        enlarge: int = 4,
+    ) -> None:
+        check_positive(deadline=deadline, concurrency=concurrency, max_tokens=max_tokens, enlarge=enlarge)
+        if retries < 0:
+            raise ValueError(f"retries must be at least 0, got {retries!r}")
+        if find_spec("openai") is None:
+            raise ModuleNotFoundError('endpoints need openai: pip install "semore-gym[vlm]"', name="openai")
+        self.model, self.base_url, self.key_variable = model, base_url, key_variable
+        self.deadline, self.concurrency, self.retries = deadline, concurrency, retries
+        self.stream, self.max_tokens, self.enlarge = stream, max_tokens, enlarge
+        self.identity = f"{base_url} {model} {max_tokens} x{enlarge}"
+        self._tally = Counter(asked=0, answered=0, failed=0, retries=0)
+        self._seconds = 0.0
+
+    def __call__(
+        self, pictures: Sequence[Picture], prompts: Sequence[str], within: float | None = None
+    ) -> list[str | None]:
+        """Ask one question about each picture, all at once; None where no answer came in time."""
+        began = time.perf_counter()
+        deadline = began + (self.deadline if within is None else within)
+        # in a thread of its own, since the caller's may be running an event loop already, as notebooks do
+        with ThreadPoolExecutor(1) as thread:
+            answers = thread.submit(asyncio.run, self._batch(pictures, prompts, deadline)).result()
+        answered = sum(answer is not None for answer in answers)
+        self._tally.update(asked=len(answers), answered=answered, failed=len(answers) - answered)
+        self._seconds += time.perf_counter() - began
+        return answers
+
+    def counts(self) -> dict[str, float]:
+        """`asked`, `answered`, `failed`, `retries` and `seconds` since this was made."""
+        return {**self._tally, "seconds": self._seconds}
+
+    async def _batch(
+        self, pictures: Sequence[Picture], prompts: Sequence[str], deadline: float
+    ) -> list[str | None]:
+        import openai
+
+        slots = asyncio.Semaphore(self.concurrency)
+        key = os.environ.get(self.key_variable) or "none"
+        async with openai.AsyncOpenAI(api_key=key, base_url=self.base_url, max_retries=0) as client:
+            tasks = [
+                asyncio.ensure_future(self._insist(client, slots, picture, prompt))
+                for picture, prompt in zip(pictures, prompts, strict=True)
+            ]
+            if tasks:
+                _, late = await asyncio.wait(tasks, timeout=max(0.0, deadline - time.perf_counter()))
+                for task in late:
+                    task.cancel()
+                await asyncio.gather(*late, return_exceptions=True)
+        return [None if task.cancelled() else task.result() for task in tasks]
+
+    async def _insist(
+        self, client: Any, slots: asyncio.Semaphore, picture: Picture, prompt: str
+    ) -> str | None:
+        """Ask until there is an answer or asking again is in vain."""
+        import openai
+
+        async with slots:
+            request = self._request(picture, prompt)
+            for attempt in range(self.retries + 1):
+                if attempt:
+                    self._tally["retries"] += 1
+                    wait = min(LONGEST_BACKOFF, BACKOFF * 2 ** (attempt - 1))
+                    await asyncio.sleep(wait * random.uniform(0.5, 1.5))
+                try:
+                    return await _ask(client, request)
+                except (openai.APIError, OSError, ValueError) as error:
+                    reason = error
+                    if getattr(error, "status_code", None) in FINAL:
+                        break
+        log.warning("%s does not answer: %s: %.200s", self.base_url, type(reason).__name__, reason)
+        return None
+
+    def _request(self, picture: Picture, prompt: str) -> dict[str, Any]:
+        png = io.BytesIO()
+        enlarged(picture, self.enlarge).save(png, "PNG", compress_level=1)
+        url = f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"
+        content = [
+            {"type": "image_url", "image_url": {"url": url}},
+            {"type": "text", "text": prompt},
+        ]
+        return {
+            "model": self.model,
+            "messages": [{"role": "user", "content": content}],
+            "max_tokens": self.max_tokens,
+            "temperature": 0.0,
+            "stream": self.stream,
+        }
+
+
+async def _ask(client: Any, request: dict[str, Any]) -> str:
+    """Make one request and read its reply, as far as it may be long.
+
+    Raises:
+        openai.APIError: If the server cannot be reached or says that it failed.
+        OSError: If the connection breaks.
+        ValueError: If the reply is not a chat completion, or too long.
+    """
+    body = bytearray()
+    try:
+        async with client.chat.completions.with_streaming_response.create(**request) as response:
+            async for piece in response.iter_bytes():
+                body += piece
+                if len(body) > MOST_BYTES:
+                    raise ValueError(f"the reply is longer than {MOST_BYTES} bytes")
+    except _transport_errors() as error:
+        raise ConnectionError(str(error)) from error
+    return reply_text(bytes(body))
+
+
+def _transport_errors() -> tuple[type[Exception], ...]:
+    """What reading a reply may raise: openai's client is built on httpx up to a version, then on httpx2."""
+    return tuple(import_module(name).HTTPError for name in ("httpx", "httpx2") if find_spec(name))

@@ -1,0 +1,216 @@
+"""Real benchmarks in real processes, tiny ones, that are killed in every way."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+from rich.console import Console
+
+from helpers.benchmarks import BROKEN, METHODS, finish, start, tables, wait_for_checkpoint, write_matrix
+from semore_gym.benchmark.executors.base import interrupted_by_sigterm
+from semore_gym.benchmark.executors.local import LocalExecutor, cpus, gpu_left_behind, packed, visible_gpus
+from semore_gym.benchmark.executors.worker import PROCESS, Worker, mark_process, marked_process
+from semore_gym.benchmark.view import View
+from semore_gym.config import TrainConfig
+from semore_gym.training.run_folder import RunFolder
+
+TRIALS = ["sac-JayWalk-seed0", "m1-JayWalk-seed0"]
+TWO = ("--jobs", "2")  # at the same time
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    write_matrix(tmp_path, METHODS)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    write_matrix(folder, METHODS)
+    said = finish(start(folder, *TWO))
+    assert all(f"{trial} has finished: episode reward " in said for trial in TRIALS)
+    return folder
+
+
+def test_every_trial_leaves_a_finished_run(undisturbed: Path):
+    bench = undisturbed / "bench"
+    described = json.loads((bench / "benchmark.json").read_text())
+    assert (described["name"], described["budget"], described["trials"]) == ("tiny", "smoke", TRIALS)
+    assert described["matrix"]["methods"]["m1"]["algo_options"]["variant"] == "m1"
+    assert {"python", "torch"} <= set(described["versions"])
+    for trial, (method, variant) in zip(TRIALS, [("sac", ""), ("semore", "m1")], strict=True):
+        run = RunFolder(bench / "trials" / trial)
+        assert run.finished
+        assert not run.replay.exists()
+        assert not (run.path / PROCESS).exists()
+        rows = run.rows("evaluation_episodes")
+        assert {(row["trial"], row["method"], row["variant"]) for row in rows} == {(trial, method, variant)}
+        assert set(Counter(row["step"] for row in rows).values()) == {2}
+    assert not (bench / PROCESS).exists()
+
+
+def test_finished_trials_are_skipped(undisturbed: Path):
+    files = {path: path.stat().st_mtime_ns for path in (undisturbed / "bench/trials").rglob("*")}
+    assert "2 trials, 2 of them finished before" in finish(start(undisturbed, *TWO))
+    assert {path: path.stat().st_mtime_ns for path in (undisturbed / "bench/trials").rglob("*")} == files
+
+
+def test_a_killed_worker_is_replaced_and_goes_on_from_its_checkpoint(undisturbed: Path, here: Path):
+    process = start(here, *TWO)
+    trial = here / "bench/trials" / TRIALS[0]
+    wait_for_checkpoint(process, trial)
+    worker = marked_process(trial / PROCESS)
+    assert worker is not None
+    worker.kill()
+    said = finish(process)
+    assert f"{TRIALS[0]} failed, killed by SIGKILL, and is tried again" in said
+    assert "going on after" in (trial / "output.log").read_text()
+    assert tables(here / "bench", TRIALS) == tables(undisturbed / "bench", TRIALS)
+
+
+def test_the_workers_of_a_killed_benchmark_are_watched_by_the_next_one(undisturbed: Path, here: Path):
+    process = start(here, *TWO)
+    trials = [here / "bench/trials" / name for name in TRIALS]
+    for trial in trials:
+        wait_for_checkpoint(process, trial)
+    process.kill()
+    process.communicate()
+    workers = [marked_process(trial / PROCESS) for trial in trials]
+    said = finish(start(here, *TWO))
+    for trial, worker in zip(TRIALS, workers, strict=True):
+        # it may have been at its end
+        assert worker is None or f"{trial} is in process {worker.pid}" in said or trial not in said
+    assert all((trial / "output.log").read_text().count("done") == 1 for trial in trials)
+    assert tables(here / "bench", TRIALS) == tables(undisturbed / "bench", TRIALS)
+
+
+def test_a_benchmark_and_its_workers_killed_at_once_go_on(undisturbed: Path, here: Path):
+    process = start(here, *TWO)
+    trials = [here / "bench/trials" / name for name in TRIALS]
+    wait_for_checkpoint(process, trials[0])
+    everybody = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    for one in everybody:
+        one.kill()
+    process.communicate()
+    psutil.wait_procs(everybody)
+    assert "0 of them finished before" in finish(start(here, *TWO))
+    assert "going on after" in (trials[0] / "output.log").read_text()
+    assert tables(here / "bench", TRIALS) == tables(undisturbed / "bench", TRIALS)
+
+
+def test_ctrl_c_saves_every_trial(tmp_path: Path):
+    write_matrix(tmp_path, METHODS, steps=5_000)  # more than it will do
+    process = start(tmp_path, *TWO)
+    trials = [tmp_path / "bench/trials" / name for name in TRIALS]
+    for trial in trials:
+        wait_for_checkpoint(process, trial)
+    workers = [marked_process(trial / PROCESS) for trial in trials]
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate()
+    assert "Traceback" not in said
+    assert process.returncode == 130
+    assert not any(worker and worker.is_running() for worker in workers)
+    for trial in trials:
+        assert (trial / "output.log").read_text().splitlines()[-1].startswith("stopped with a checkpoint")
+    assert not [path for path in (tmp_path / "bench").rglob(PROCESS)]
+
+
+def test_sigterm_is_taken_as_ctrl_c():
+    with pytest.raises(KeyboardInterrupt), interrupted_by_sigterm():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_trial_that_fails_is_tried_again_then_told_and_the_others_go_on(tmp_path: Path):
+    write_matrix(tmp_path, {"sac": None, "mine": {"algo": "broken:broken"}})
+    (tmp_path / "broken.py").write_text(BROKEN)
+    process = start(tmp_path, *TWO)
+    said, _ = process.communicate()
+    assert process.returncode == 1
+    reason = "RuntimeError: the wheel has come off"
+    assert f"mine-JayWalk-seed0 failed, exit code 1, and is tried again: {reason}" in said
+    assert f"mine-JayWalk-seed0 failed again, exit code 1: {reason}" in said
+    assert "failed: mine-JayWalk-seed0, see bench/trials/mine-JayWalk-seed0/output.log" in said
+    assert f"{TRIALS[0]} has finished" in said
+    assert (tmp_path / "bench/trials/mine-JayWalk-seed0/output.log").read_text().count(reason) == 2
+
+
+def test_a_process_number_that_another_process_has_now_is_nobody(tmp_path: Path):
+    mark = tmp_path / PROCESS
+    assert marked_process(mark) is None
+    me = psutil.Process()
+    mark.write_text(json.dumps({"pid": me.pid, "created": me.create_time()}))
+    assert marked_process(mark) == me
+    mark.write_text(json.dumps({"pid": me.pid, "created": me.create_time() - 10.0}))
+    assert marked_process(mark) is None
+
+
+def test_a_process_that_has_just_ended_is_stopped_in_peace(tmp_path: Path):
+    child = psutil.Popen([sys.executable, "-c", "raise SystemExit(3)"])
+    stranger = psutil.Process(child.pid)
+    child.wait()
+    for process in (child, stranger):
+        worker = Worker(process, tmp_path)
+        assert not worker.alive
+        worker.stop()
+    assert Worker(child, tmp_path).ending == "exit code 3"
+    assert Worker(stranger, tmp_path).ending == "its process ended"
+
+
+@pytest.mark.parametrize(
+    ("variable", "count", "expected"),
+    [("", 2, ["0", "1"]), ("3,5", 2, ["3", "5"]), ("GPU-7,GPU-8", 1, ["GPU-7"]), ("", 0, [])],
+)
+def test_gpus_are_called_as_the_variable_calls_them(variable, count, expected, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    assert visible_gpus() == expected
+
+
+def test_processes_share_the_cpus_and_take_the_gpus_in_turn(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    view = View(Console(quiet=True))
+    executor = LocalExecutor({}, 3, view)
+    given = [executor.environment(slot) for slot in range(3)]
+    assert [variables["CUDA_VISIBLE_DEVICES"] for variables in given] == ["4", "6", "4"]
+    assert all(variables["OMP_NUM_THREADS"] == str(max(1, cpus() // 3)) for variables in given)
+    assert LocalExecutor({}, None, view).at_once == 2
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert LocalExecutor({}, None, view).at_once == cpus()
+    assert "CUDA_VISIBLE_DEVICES" not in LocalExecutor({}, 3, view).environment(0)
+
+
+def test_as_many_runs_share_a_gpu_as_fit_into_its_free_memory():
+    assert packed(["0", "3"], [8.0, 7.9], 8.0) == ["0"]
+    assert packed(["0", "3"], [24.5, 16.0], 8.0) == ["0", "3", "0", "3", "0"]
+    assert packed(["0"], [1.5], 0.5) == ["0", "0", "0"]
+    with pytest.raises(ValueError, match=r"gpu_memory is 8.0 GB a trial, but free are 7.9, 2.0"):
+        packed(["0", "1"], [7.9, 2.0], 8.0)
+
+
+def test_memory_of_a_gpu_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(ValueError, match="but free are no GPU"):
+        LocalExecutor({}, None, View(Console(quiet=True)), 4.0)
+
+
+def test_the_gpu_of_a_process_that_was_left_behind_is_known(tmp_path):
+    run = RunFolder.create(TrainConfig(), tmp_path / "run")
+    assert gpu_left_behind(run) is None
+    command = [sys.executable, "-c", "print(flush=True); input()"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with psutil.Popen(command, env={**os.environ, "CUDA_VISIBLE_DEVICES": "3"}, **pipes) as process:
+        process.stdout.readline()
+        mark_process(run.path / PROCESS, process)
+        assert gpu_left_behind(run) == "3"
+        process.communicate(b"\n")
+    assert gpu_left_behind(run) is None
