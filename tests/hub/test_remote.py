@@ -59,7 +59,9 @@ def test_an_agent_goes_to_the_hub_and_back(hub, agent):
     pulled = python(hub, PULL, "me/driver")
     assert pulled.returncode == 0, pulled.stderr
     expected, _ = agent.predict({"frames": frames}, deterministic=True)
-    np.testing.assert_array_equal(np.load("pulled.npy"), expected)
+    np.testing.assert_allclose(
+        np.load("pulled.npy"), expected, atol=1e-5
+    )  # another number of threads rounds otherwise
 
 
 def test_refusals_are_value_errors(hub, agent):
