@@ -25,7 +25,7 @@ typecheck: $(READY)
 	rm -rf build
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
 	$(BIN)/python -m pip install --quiet --no-deps --target $(TYPED) build/wheel/*.whl
-	cd $(TYPED) && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p semore_gym
+	cd $(TYPED) && MYPYPATH=../../tests ../../$(BIN)/mypy --config-file ../../pyproject.toml -p semore_gym -p helpers
 
 $(READY): pyproject.toml constraints.txt
 	@if command -v uv >/dev/null; then \

@@ -60,7 +60,7 @@ class CURL(RAD):
     Example:
         >>> from semore_gym import make_env
         >>> model = CURL("VisualPolicy", make_env("SemoreCarla-HighWay-v0", image_size=84), seed=0)
-        >>> _ = model.learn(2_000)
+        >>> _ = model.learn(100)
     """
 
     contrast: BilinearSimilarity

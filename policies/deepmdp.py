@@ -74,7 +74,7 @@ class DeepMDP(VisualSAC):
     Example:
         >>> from semore_gym import make_env
         >>> model = DeepMDP("VisualPolicy", make_env("SemoreCarla-HighWay-v0", image_size=84), seed=0)
-        >>> _ = model.learn(2_000)
+        >>> _ = model.learn(100)
     """
 
     def __init__(
@@ -83,13 +83,10 @@ class DeepMDP(VisualSAC):
         env: GymEnv | str,
         transition_weight: float = 1.0,
         reward_weight: float = 1.0,
-        _init_setup_model: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(policy, env, _init_setup_model=False, **kwargs)
+        super().__init__(policy, env, **kwargs)
         self.loss_weights = {"transition": transition_weight, "reward": reward_weight}
-        if _init_setup_model:
-            self._setup_model()
 
     def make_heads(self) -> dict[str, nn.Module]:
         """Build the transition head, whose output `bounded_gaussian` reads, and the reward head."""

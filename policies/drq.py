@@ -43,7 +43,7 @@ class DrQ(VisualSAC):
     Example:
         >>> from semore_gym import make_env
         >>> model = DrQ("VisualPolicy", make_env("SemoreCarla-HighWay-v0", image_size=84), seed=0)
-        >>> _ = model.learn(2_000)
+        >>> _ = model.learn(100)
     """
 
     def __init__(
@@ -53,18 +53,15 @@ class DrQ(VisualSAC):
         k: int = 2,
         m: int = 2,
         pad: int = 4,
-        _init_setup_model: bool = True,
         **kwargs: Any,
     ) -> None:
         for name, value, least in (("k", k, 1), ("m", m, 1), ("pad", pad, 0)):
             if value < least:
                 raise ValueError(f"{name} must be at least {least}, got {value}")
-        super().__init__(policy, env, _init_setup_model=False, **kwargs)
+        super().__init__(policy, env, **kwargs)
         self.k = k
         self.m = m
         self.pad = pad
-        if _init_setup_model:
-            self._setup_model()
 
     def augment(self, batch: FrameBatch) -> FrameBatch:
         """Shift o_t M times, with its action, and o_{t+n} K times, with what y is made of.

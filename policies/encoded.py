@@ -48,6 +48,6 @@ def one_step_features(encoder: Encoder, batch: FrameBatch, n_step_features: Tens
     Returns:
         (B, F) without gradient.
     """
-    if batch.step_next_frames is batch.next_frames:
+    if batch.one_step:
         return n_step_features
     return encoder(batch.step_next_frames)  # type: ignore[no-any-return]

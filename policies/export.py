@@ -45,10 +45,14 @@ def export_onnx(model: VisualSAC, path: str | Path, action_names: Sequence[str] 
 
     Example:
         >>> import numpy as np, onnxruntime
-        >>> export_onnx(model, "driver.onnx", action_names=("steer", "throttle"))
-        >>> session = onnxruntime.InferenceSession("driver.onnx")
-        >>> frames = np.zeros((1, 9, 84, 84), np.uint8)
-        >>> (actions,) = session.run(None, {"frames": frames})
+        >>> from semore_gym import make_env
+        >>> from semore_gym.policies import make_algorithm
+        >>> model = make_algorithm("drq", make_env("SemoreCarla-HighWay-v0", image_size=84), preset="light")
+        >>> path = export_onnx(model, "driver.onnx", action_names=("steer", "throttle"))
+        >>> session = onnxruntime.InferenceSession(path)
+        >>> (actions,) = session.run(None, {"frames": np.zeros((1, 9, 84, 84), np.uint8)})
+        >>> actions.shape
+        (1, 2)
     """
     for package in ("onnx", "onnxscript"):
         if find_spec(package) is None:

@@ -94,7 +94,7 @@ class Flare(VisualSAC):
     Example:
         >>> from semore_gym import make_env
         >>> model = Flare("FlarePolicy", make_env("SemoreCarla-HighWay-v0", image_size=84), seed=0)
-        >>> _ = model.learn(2_000)
+        >>> _ = model.learn(100)
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"FlarePolicy": FlarePolicy}

@@ -42,7 +42,7 @@ class RAD(VisualSAC):
     Example:
         >>> from semore_gym import make_env
         >>> model = RAD("VisualPolicy", make_env("SemoreCarla-HighWay-v0", image_size=84), seed=0)
-        >>> _ = model.learn(2_000)
+        >>> _ = model.learn(100)
     """
 
     def __init__(
@@ -51,7 +51,6 @@ class RAD(VisualSAC):
         env: GymEnv | str,
         image_scale: float = IMAGE_SCALE,
         policy_kwargs: dict[str, Any] | None = None,
-        _init_setup_model: bool = True,
         **kwargs: Any,
     ) -> None:
         policy_kwargs = {"image_scale": image_scale, **(policy_kwargs or {})}
@@ -60,13 +59,7 @@ class RAD(VisualSAC):
                 f"policy_kwargs['image_scale'] must be left out or be image_scale, {image_scale}, "
                 f"got {policy_kwargs['image_scale']}"
             )
-        super().__init__(
-            policy,
-            env,
-            policy_kwargs=policy_kwargs,
-            _init_setup_model=_init_setup_model,
-            **kwargs,
-        )
+        super().__init__(policy, env, policy_kwargs=policy_kwargs, **kwargs)
 
     @classmethod
     def rendered_side(cls, side: int, options: Mapping[str, Any]) -> int:
@@ -85,7 +78,7 @@ class RAD(VisualSAC):
         frames, masks = self.augment_images(batch.frames, batch.masks)
         (next_frames,) = self.augment_images(batch.next_frames)
         step_next_frames = next_frames
-        if batch.step_next_frames is not batch.next_frames:
+        if not batch.one_step:
             (step_next_frames,) = self.augment_images(batch.step_next_frames)
         return batch._replace(
             frames=frames, masks=masks, next_frames=next_frames, step_next_frames=step_next_frames

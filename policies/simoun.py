@@ -152,7 +152,7 @@ class Simoun(VisualSAC):
     Example:
         >>> from semore_gym import make_env
         >>> model = Simoun("SimounPolicy", make_env("SemoreCarla-HighWay-v0", image_size=84), seed=0)
-        >>> _ = model.learn(2_000)
+        >>> _ = model.learn(100)
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"SimounPolicy": SimounPolicy}
@@ -169,7 +169,6 @@ class Simoun(VisualSAC):
         intrinsic_decay: float = 2e-5,
         initial_extrinsic_max: float = 1.0,
         initial_intrinsic_max: float = 1e-6,
-        _init_setup_model: bool = True,
         **kwargs: Any,
     ) -> None:
         if transition_reduction not in ("mean", "sum"):
@@ -180,19 +179,18 @@ class Simoun(VisualSAC):
             "initial_intrinsic_max": initial_intrinsic_max,
         }
         _require(maxima, above=True)
-        super().__init__(policy, env, _init_setup_model=False, **kwargs)
+        # before the base's constructor, which calls `make_heads`
+        self.intrinsic_weight = intrinsic_weight
+        self.intrinsic_decay = intrinsic_decay
+        self.initial_extrinsic_max = initial_extrinsic_max
+        self.initial_intrinsic_max = initial_intrinsic_max
+        super().__init__(policy, env, **kwargs)
         self.loss_weights = {
             "transition": transition_weight,
             "contrastive": contrastive_weight,
             "reward": reward_weight,
         }
         self.transition_reduction = transition_reduction
-        self.intrinsic_weight = intrinsic_weight
-        self.intrinsic_decay = intrinsic_decay
-        self.initial_extrinsic_max = initial_extrinsic_max
-        self.initial_intrinsic_max = initial_intrinsic_max
-        if _init_setup_model:
-            self._setup_model()
 
     @property
     def dual_stream(self) -> SimounEncoder:

@@ -94,7 +94,7 @@ class StateSAC(VisualSAC):
     Example:
         >>> from semore_gym import make_env
         >>> model = StateSAC("StatePolicy", make_env("SemoreCarla-HighWay-v0", observation="state"), seed=0)
-        >>> _ = model.learn(2_000)
+        >>> _ = model.learn(100)
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"StatePolicy": StatePolicy}
@@ -105,13 +105,7 @@ class StateSAC(VisualSAC):
         policy: str | type[VisualPolicy],
         env: GymEnv | str,
         replay_buffer_class: type[TransitionBuffer] | None = None,
-        _init_setup_model: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            policy,
-            env,
-            replay_buffer_class=replay_buffer_class or StateReplayBuffer,
-            _init_setup_model=_init_setup_model,
-            **kwargs,
-        )
+        buffer = replay_buffer_class or StateReplayBuffer
+        super().__init__(policy, env, replay_buffer_class=buffer, **kwargs)

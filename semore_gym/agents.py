@@ -1,33 +1,25 @@
-"""Policies by name, and what the command line does with them."""
+"""Policies by name: those that are built in, and trained agents, wherever they are."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-from rich.console import Console
 from stable_baselines3.common.vec_env import VecEnv
 
 from semore_gym.config import EnvConfig
-from semore_gym.envs.window import screen_available
-from semore_gym.evaluation import (
-    ConstantPolicy,
-    Evaluation,
-    RandomPolicy,
-    ScriptedPolicy,
-    evaluate,
-    record_episode,
-    table,
-)
+from semore_gym.evaluation import ConstantPolicy, RandomPolicy, ScriptedPolicy
 from semore_gym.evaluation.tally import Policy
+from semore_gym.hub.folder import WEIGHTS, load_from_folder, read_description
+from semore_gym.hub.remote import download
 from semore_gym.policies import VisualSAC
 from semore_gym.policies.observations import acted_on
-from semore_gym.training.build import build_env, build_vec_env, load_model, shown
-from semore_gym.training.run_folder import RunFolder, shared_folder
+from semore_gym.training.build import load_model
+from semore_gym.training.run_folder import RunFolder
 
 BUILT_IN = ("scripted", "random", "do-nothing", "full-throttle")
+PRETRAINED = Path(__file__).parent / "pretrained"  # the shared agent that ships with the package
 
 
 def named_policy(
@@ -74,11 +66,50 @@ def named_agent(name: str, algo: str = "semore", device: str = "auto") -> Visual
     """
     shared = shared_folder(name)
     if shared is not None:
-        from semore_gym.hub import load_from_folder  # needs what an extra installs
-
         return load_from_folder(shared, device=device)
-    run = RunFolder.containing(Path(name))
+    run = run_of(name)
     return load_model(model_file(Path(name)), run.config.algo if run else algo, device=device)
+
+
+def trained_in(name: str) -> EnvConfig | None:
+    """The environment that a policy was trained in, a run's whole config; None if it is not known.
+
+    Args:
+        name: As in `named_policy`.
+
+    Raises:
+        ValueError: If it cannot be downloaded, or what describes it is damaged.
+    """
+    shared = shared_folder(name)
+    if shared is not None:
+        return read_description(shared).env_config()
+    run = run_of(name)
+    return run.config if run else None
+
+
+def shared_folder(name: str) -> Path | None:
+    """The folder of a shared agent; None if `name` names none.
+
+    Args:
+        name: The folder's path, `pretrained` for the agent that ships with the package, or `hf:user/name`,
+            which is downloaded.
+
+    Raises:
+        ValueError: If it cannot be downloaded.
+        ModuleNotFoundError: If huggingface_hub, which downloads, is missing.
+    """
+    if name.startswith("hf:"):
+        return download(name.removeprefix("hf:"))
+    folder = PRETRAINED if name == "pretrained" else Path(name)
+    return folder if (folder / WEIGHTS).is_file() else None
+
+
+def run_of(name: str) -> RunFolder | None:
+    """The run that a trained agent lies in; None if `name` is no path, or that of a shared agent."""
+    path = Path(name)
+    if name in BUILT_IN or not path.exists() or (path / WEIGHTS).is_file():
+        return None
+    return RunFolder.containing(path)
 
 
 def model_file(path: Path) -> Path:
@@ -102,129 +133,3 @@ def model_file(path: Path) -> Path:
     if newest is None:
         raise ValueError(f"{path} has no checkpoint yet")
     return newest / "model.zip"
-
-
-class Measurement:
-    """An evaluation set up and ready: a context, in which `run` does it.
-
-    Args:
-        policy: See `named_policy`.
-        config: Which environment; masks are not drawn, since no policy looks at them.
-        episodes: How many.
-        seed: Of the episodes.
-        n_envs: Environments at the same time.
-        algo: See `named_policy`.
-        device: See `named_policy`.
-
-    Raises:
-        ValueError: If the policy is unknown or an option of the environment is wrong.
-    """
-
-    def __init__(
-        self,
-        policy: str,
-        config: EnvConfig,
-        episodes: int = 20,
-        seed: int = 1,
-        n_envs: int = 1,
-        algo: str = "semore",
-        device: str = "auto",
-    ) -> None:
-        self._episodes = episodes
-        self._seed = seed
-        self._env = build_vec_env(config, n_envs, masks="none")
-        try:
-            self._policy = named_policy(policy, self._env, algo, device, seed)
-        except BaseException:
-            self._env.close()
-            raise
-
-    def run(self) -> Evaluation:
-        """Drive the episodes."""
-        return evaluate(self._policy, self._env, self._episodes, self._seed)
-
-    def __enter__(self) -> Measurement:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._env.close()
-
-
-def show(policy: str, result: Evaluation, path: Path, console: Console) -> None:
-    """Print an evaluation as a table and write its episodes to `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    result.to_csv(path)
-    console.print(table({policy: result}), soft_wrap=False)
-    console.print(f"{result.episode_count} written to {path}")
-
-
-def result_path(policy: str, config: EnvConfig, seed: int, suffix: str) -> Path:
-    """Where a result of a policy belongs if nobody says: in its run, or in runs/."""
-    run = None if shared_folder(policy) else RunFolder.containing(Path(policy))
-    place = "-".join([config.env.replace(":", "-"), *([config.weather] if config.weather else [])])
-    rest = f"{place}-seed{seed}{suffix}"
-    if run is None:
-        return Path("runs") / f"{Path(policy).stem}-{rest}"
-    return run.path / f"{model_file(Path(policy)).parent.name}-{rest}"
-
-
-class Viewing:
-    """An episode to look at, set up and ready: a context, in which `run` does it.
-
-    Args:
-        policy: See `named_policy`.
-        config: Which environment; masks that cost something are not drawn.
-        seed: Of the episode.
-        video: Where a video goes; None opens a window where there is a screen.
-        algo: See `named_policy`.
-        device: See `named_policy`.
-
-    Raises:
-        ValueError: If the policy is unknown or an option of the environment is wrong.
-    """
-
-    def __init__(
-        self,
-        policy: str,
-        config: EnvConfig,
-        seed: int = 0,
-        video: Path | None = None,
-        algo: str = "semore",
-        device: str = "auto",
-    ) -> None:
-        self._seed = seed
-        if video is None and not screen_available():
-            video = result_path(policy, config, seed, ".mp4")
-        self.video = video
-        self._env = build_env(shown(config), render_mode="human" if video is None else "rgb_array")
-        try:
-            self._policy = named_policy(policy, self._env, algo, device, seed)
-        except BaseException:
-            self._env.close()
-            raise
-
-    def run(self) -> None:
-        """Drive the episode, in the window or into the video."""
-        if self.video is None:
-            self._run_in_window()
-        else:
-            self.video.parent.mkdir(parents=True, exist_ok=True)
-            record_episode(self._policy, self._env, self.video, seed=self._seed)
-
-    def _run_in_window(self) -> None:
-        """Drive no faster than in reality."""
-        step_time = 1.0 / self._env.metadata["render_fps"]  # [s]
-        observation, _ = self._env.reset(seed=self._seed)
-        over = False
-        while not over:
-            start = time.monotonic()
-            action, _ = self._policy.predict(observation, deterministic=True)
-            observation, _, terminated, truncated, _ = self._env.step(action)
-            over = terminated or truncated
-            time.sleep(max(0.0, start + step_time - time.monotonic()))
-
-    def __enter__(self) -> Viewing:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._env.close()

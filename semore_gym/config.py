@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from semore_gym.utils.signatures import check_names
 
 C = TypeVar("C", bound="EnvConfig")
 
@@ -150,17 +151,6 @@ class TrainConfig(EnvConfig):
     def budget(self) -> str:
         """The length of the training in both units."""
         return f"{self.steps:,} agent steps = {self.steps * self.frame_skip:,} simulator ticks"
-
-
-def check_names(what: str, given: Mapping[str, Any], known: list[str]) -> None:
-    """Refuse names that are not known.
-
-    Raises:
-        ValueError: If there are any; the message lists them and the known ones.
-    """
-    unknown = sorted(set(given) - set(known))
-    if unknown:
-        raise ValueError(f"unknown {what}: {', '.join(unknown)}; known: {', '.join(known)}")
 
 
 def check_types(config: Any) -> None:

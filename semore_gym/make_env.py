@@ -7,8 +7,7 @@ from typing import Any
 
 import gymnasium as gym
 
-from semore_gym.masks import MaskProvider
-from semore_gym.masks.config import make_masks
+from semore_gym.masks import MaskProvider, make_masks
 from semore_gym.wrappers import FrameHistory, ResidualFrames, SemanticMask
 from semore_gym.wrappers.semantic_mask import Between
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -60,3 +61,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "carla" in item.nodeid or "carla_address" in getattr(item, "fixturenames", ()):
             item.add_marker(hangs)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell which tests were repeated, and how often: a hang that becomes frequent must not go unseen."""
+    repeated = Counter(report.nodeid for report in terminalreporter.stats.get("rerun", []))
+    if repeated:
+        terminalreporter.section(f"repeated on CARLA: {repeated.total()}")
+        for test, times in repeated.most_common():
+            terminalreporter.line(f"{times} x {test}")

@@ -29,6 +29,12 @@ def test_import_is_light():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 
+def test_reports_and_evaluations_need_no_data_frames():
+    code = "import sys, semore_gym.report, semore_gym.evaluation; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"rliable", "arch", "scipy", "pandas", "seaborn"} & set(done.stdout.split())
+
+
 def test_every_scenario_is_an_environment():
     for name in SCENARIOS:
         assert gym.spec(f"SemoreCarla-{name}-v0").kwargs == {"scenario": name}

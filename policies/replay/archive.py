@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
 
-from semore_gym.policies.replay.layout import Stack, Tail
+from semore_gym.policies.replay.layout import Stack, StackLayout, Tail
 from semore_gym.policies.replay.ring import TransitionRing
 from semore_gym.policies.replay.storage import FrameStore, Ids
-
-if TYPE_CHECKING:
-    from semore_gym.policies.replay.frames import FrameReplayBuffer
+from semore_gym.utils.files import flush, write_text
 
 Array = npt.NDArray[Any]
 
@@ -30,6 +28,30 @@ RING = (
     "ends",
     "sampleable",
 )  # the ring's arrays that are saved as they are
+
+
+class FrameBuffer(Protocol):
+    """What is kept of a buffer of frames, and by what it is recognised."""
+
+    store: FrameStore
+    ring: TransitionRing
+    layout: StackLayout
+    tails: list[Tail | None]
+    buffer_size: int
+    n_envs: int
+    mask_bits: int
+    action_dim: int
+    pos: int
+    full: bool
+
+    def reset(self) -> None:
+        """Forget everything."""
+
+    def extra_state(self) -> dict[str, Any]:
+        """What a subclass keeps besides transitions and frames, as JSON has it."""
+
+    def restore_extra_state(self, state: Mapping[str, Any]) -> None:
+        """Take back what `extra_state` gave."""
 
 
 class _Chunk(NamedTuple):
@@ -54,7 +76,7 @@ class Archive:
         self._chunks: list[_Chunk] = []
         self._next_id = 0  # frames from this id on are not on disk
 
-    def save(self, buffer: FrameReplayBuffer, folder: str | PathLike[str], manifest: str) -> None:
+    def save(self, buffer: FrameBuffer, folder: str | PathLike[str], manifest: str) -> None:
         """Write what has changed since the last save into (or load from) this folder, else everything.
 
         Args:
@@ -86,15 +108,14 @@ class Archive:
             "next_id": buffer.store.next_id,
             "extra": buffer.extra_state(),
         }
-        _sync_folder(path)
-        replace_file(path / manifest, json.dumps(content, indent=1))
-        _sync_folder(path)
+        flush(path)
+        write_text(path / manifest, json.dumps(content, indent=1))
         self._folder, self._chunks, self._next_id = path, chunks, buffer.store.next_id
         self.remasked.clear()
         delete_unnamed(path)
 
     @classmethod
-    def load(cls, buffer: FrameReplayBuffer, folder: str | PathLike[str], manifest: str) -> Archive:
+    def load(cls, buffer: FrameBuffer, folder: str | PathLike[str], manifest: str) -> Archive:
         """Make `buffer` what was saved, and give its archive.
 
         Args:
@@ -133,7 +154,7 @@ class Archive:
         return remasked[(remasked < next_id) & np.isin(remasked, live)]
 
 
-def _settings(buffer: FrameReplayBuffer) -> dict[str, Any]:
+def _settings(buffer: FrameBuffer) -> dict[str, Any]:
     """What must be the same in the buffer that loads."""
     return {
         "class": type(buffer).__name__,
@@ -187,7 +208,7 @@ def _read_chunk(store: FrameStore, file: Path, live: set[int]) -> Ids:
     return np.union1d(frame_ids, mask_ids)
 
 
-def _write_state(buffer: FrameReplayBuffer, folder: Path) -> str:
+def _write_state(buffer: FrameBuffer, folder: Path) -> str:
     ring = buffer.ring
     arrays = {name: getattr(ring, name)[: ring.size] for name in RING}
     arrays["ids"] = buffer.store.ids[ring.slots[: ring.size]]
@@ -203,7 +224,7 @@ def _write_state(buffer: FrameReplayBuffer, folder: Path) -> str:
     return write_arrays(folder, "state", **arrays)
 
 
-def _restore(buffer: FrameReplayBuffer, arrays: dict[str, Array], added: int) -> None:
+def _restore(buffer: FrameBuffer, arrays: dict[str, Array], added: int) -> None:
     ring: TransitionRing = buffer.ring
     size = len(arrays["ids"])
     for name in RING:
@@ -221,35 +242,15 @@ def _restore(buffer: FrameReplayBuffer, arrays: dict[str, Array], added: int) ->
 def write_arrays(folder: Path, kind: str, **arrays: Array) -> str:
     """Write arrays into a new file that nothing refers to yet, and wait until it is on disk."""
     name = f"{kind}-{uuid4().hex}.npz"
-    with (folder / name).open("xb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
+    np.savez(folder / name, allow_pickle=False, **arrays)
+    flush(folder / name)
     return name
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write a file so that at any moment it is either the old one or the new one."""
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Wait until the folder's entries are on disk, where the system knows that."""
-    if hasattr(os, "O_DIRECTORY"):
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        os.fsync(handle)
-        os.close(handle)
 
 
 def delete_unnamed(folder: Path) -> None:
     """Delete the chunk and state files that no manifest in the folder names."""
     named: set[str] = set()
-    for file in folder.glob("*.json"):
+    for file in folder.glob("[!.]*.json"):
         content = json.loads(file.read_text())
         named.update(content["chunks"], [content["state"]])
     for kind in ("frames", "state"):

@@ -26,9 +26,9 @@ class FrameBatch(NamedTuple):
         dones: (B, 1) float32, 1 = terminated within the n steps; a time-out is not.
         discounts: (B, 1) float32, gamma to the power of the steps really taken.
         step_rewards: (B, 1) float32, the reward of the first step, for auxiliary losses.
-        step_next_frames: (B, 3k, H, W) uint8, one step later; the same tensor object as `next_frames` when
-            n_steps is 1.
+        step_next_frames: (B, 3k, H, W) uint8, one step later; not read where `one_step`.
         ids: (B,) int64, the id of the stored frame o_t, for `FrameReplayBuffer.set_masks`.
+        one_step: Whether every return has one step, so that `next_frames` are one step later themselves.
     """
 
     frames: th.Tensor
@@ -41,6 +41,7 @@ class FrameBatch(NamedTuple):
     step_rewards: th.Tensor
     step_next_frames: th.Tensor
     ids: th.Tensor
+    one_step: bool
 
 
 def frame_differences(frames: th.Tensor) -> th.Tensor:
@@ -86,6 +87,7 @@ def frame_batch(
         th.as_tensor(ring.rewards[indices, None], device=device),
         step_next_frames,
         th.as_tensor(store.ids[newest], device=device),
+        one_step,
     )
 
 

@@ -14,10 +14,11 @@ import torch as th
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from stable_baselines3.common.vec_env import VecNormalize
 
-from semore_gym.policies.replay.archive import RING, delete_unnamed, replace_file, write_arrays
+from semore_gym.policies.replay.archive import RING, delete_unnamed, write_arrays
 from semore_gym.policies.replay.ring import Indices, TransitionRing
 from semore_gym.policies.replay.samples import FrameBatch
 from semore_gym.policies.replay.transitions import TransitionBuffer
+from semore_gym.utils.files import write_text
 
 Array = npt.NDArray[Any]
 FORMAT = "semore-gym states 1"
@@ -83,7 +84,8 @@ class StateReplayBuffer(TransitionBuffer):
             "step_next_frames": self.next_states[indices],
             "ids": indices,
         }
-        return FrameBatch(**{name: th.as_tensor(array, device=self.device) for name, array in arrays.items()})
+        tensors = {name: th.as_tensor(array, device=self.device) for name, array in arrays.items()}
+        return FrameBatch(**tensors, one_step=np.array_equal(run.last, indices))
 
     def _get_samples(self, batch_inds: Indices, env: VecNormalize | None = None) -> ReplayBufferSamples:
         raise NotImplementedError("a StateReplayBuffer is VisualSAC's: use sample_frames")
@@ -103,7 +105,7 @@ class StateReplayBuffer(TransitionBuffer):
             "state": file,
             "added": self.ring.added,
         }
-        replace_file(path / manifest, json.dumps(content, indent=1))
+        write_text(path / manifest, json.dumps(content, indent=1))
         delete_unnamed(path)
 
     def load(self, folder: str | PathLike[str], manifest: str = "manifest.json") -> None:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from semore_gym.benchmark.executors.worker import PROCESS, mark_process, marked_process
 from semore_gym.benchmark.matrix import Matrix, PlannedTrial
+from semore_gym.benchmark.worker import PROCESS, check_untrained
 from semore_gym.config import EnvConfig
 from semore_gym.envs.naming import elsewhere
 from semore_gym.evaluation.tally import episode_seed
 from semore_gym.training.build import build_env, check_training, shown, with_backend
 from semore_gym.training.run_folder import RunFolder
 from semore_gym.utils.files import UNFINISHED, new_folder, write_text
+from semore_gym.utils.processes import mark_process, marked_process
 from semore_gym.utils.provenance import git_revision, versions
 
 
@@ -52,6 +54,20 @@ class BenchmarkFolder:
 
     def __exit__(self, *error: object) -> None:
         (self.path / PROCESS).unlink(missing_ok=True)
+
+    def commands(self) -> list[str]:
+        """A shell's command for each trial that is not finished, which trains it to its end; for any machine.
+
+        Raises:
+            ValueError: If a process that an earlier benchmark has left behind is still at one.
+        """
+        unfinished = {name: run for name, run in self.runs.items() if not run.finished}
+        for name, run in unfinished.items():
+            check_untrained(name, run.path)
+        return [
+            shlex.join(["semore", "train", "--resume", str(run.path.absolute())])
+            for run in unfinished.values()
+        ]
 
     def _with_earlier_seeds(self, matrix: Matrix) -> Matrix:
         file = self.path / "benchmark.json"

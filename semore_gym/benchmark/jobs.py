@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from semore_gym.benchmark.executors.worker import OUTPUT, Worker
+from semore_gym.benchmark.worker import OUTPUT, Worker
 from semore_gym.training.run_folder import RunFolder
 
 EPISODES = 10  # that a reward is the mean of

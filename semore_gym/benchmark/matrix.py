@@ -10,10 +10,11 @@ from typing import Any
 
 import yaml
 
-from semore_gym.config import TrainConfig, check_names
+from semore_gym.config import TrainConfig
 from semore_gym.envs.naming import env_id
 from semore_gym.policies import ALGORITHMS
 from semore_gym.scenarios import SCENARIOS
+from semore_gym.utils.signatures import check_names
 
 KEYS = ["methods", "scenarios", "seeds", "settings"]
 SET_BY_MATRIX = {"env", "seed", "label"}  # fields of TrainConfig

@@ -1,4 +1,4 @@
-"""What works on this machine, in plain words."""
+"""`semore doctor`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from rich.markup import escape
 from semore_gym.backends.base import SimulatorError
 from semore_gym.backends.carla.client import greeting
 from semore_gym.backends.carla.config import CARLA_VARIABLE, CarlaConfig
+from semore_gym.cli.command import Command
 from semore_gym.envs.window import screen_available
 from semore_gym.registry import Registry
 from semore_gym.vlm.weights import weights_found
@@ -33,6 +34,7 @@ TABLES = (
     "semore_gym.masks.segmenters:SEGMENTERS",
     "semore_gym.policies:ALGORITHMS",
     "semore_gym.scenarios:SCENARIOS",
+    "semore_gym.vlm.chats:CHATS",
 )
 MARKS = {"works": "[green] works[/]", "broken": "[red]broken[/]", "note": "[cyan]  note[/]"}
 TIMED_STEPS = 50
@@ -47,25 +49,24 @@ class Finding:
     text: str
 
 
-def examine(console: Console, carla: str | None = None) -> int:
-    """Look at everything, print a line each and a verdict.
+@dataclass(frozen=True)
+class Doctor(Command):
+    """Say in plain words what works on this machine; the exit code is 0 if training does."""
 
-    Args:
-        console: Where to.
-        carla: Address of a CARLA server, host:port; None means the variable SEMORE_CARLA, if it is set.
+    carla: str | None = None
+    """Address of a CARLA server to ask, host:port; None is the variable SEMORE_CARLA, if it is set."""
 
-    Returns:
-        0 if the embedded simulator and all that a training needs work, else 1.
-    """
-    broken = 0
-    for finding in findings(carla):
-        console.print(f"{MARKS[finding.state]}  {escape(finding.text)}")
-        broken += finding.state == "broken"
-    if broken:
-        console.print("something that training needs is broken; its line says what")
-    else:
-        console.print("training in the embedded simulator works on this machine")
-    return min(broken, 1)
+    def run(self, console: Console) -> int:
+        """Look at everything, print a line each and a verdict."""
+        broken = 0
+        for finding in findings(self.carla):
+            console.print(f"{MARKS[finding.state]}  {escape(finding.text)}")
+            broken += finding.state == "broken"
+        if broken:
+            console.print("something that training needs is broken; its line says what")
+        else:
+            console.print("training in the embedded simulator works on this machine")
+        return min(broken, 1)
 
 
 def findings(carla: str | None = None) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from semore_gym.backends.base import Control
 from semore_gym.scenarios import SCENARIOS
 from semore_gym.scenarios.base import Scenario
 from semore_gym.scenarios.weather import WEATHERS
+from semore_gym.utils.signatures import check_names
 
 
 def check_int(name: str, value: Any, low: int, high: int) -> int:
@@ -51,10 +52,7 @@ def choose_scenario(
         ValueError: If a name or a field is unknown, or the scenario refuses a field's value.
     """
     chosen = SCENARIOS.load(scenario)() if isinstance(scenario, str) else scenario  # type: ignore[call-arg]
-    known = {field.name for field in fields(chosen)}
-    unknown = sorted(set(options or {}) - known)
-    if unknown:
-        raise ValueError(f"unknown scenario_options {unknown}; known: {', '.join(sorted(known))}")
+    check_names("scenario_options", options or {}, sorted(field.name for field in fields(chosen)))
     if weather is not None:
         options = {**(options or {}), "weather": weather}
     check_choice("weather", (options or {}).get("weather", chosen.weather), WEATHERS)

@@ -1,15 +1,16 @@
 """Drive episodes with a policy, measure them, show them."""
 
 from semore_gym.evaluation.policies import ConstantPolicy, RandomPolicy, ScriptedPolicy
-from semore_gym.evaluation.result import EpisodeResult, Evaluation
 from semore_gym.evaluation.rollout import evaluate
 from semore_gym.evaluation.table import table
 from semore_gym.evaluation.video import plot_learning_curve, record_episode
-from semore_gym.results.metrics import Metric
+from semore_gym.results.metrics import METRICS, Metric
+from semore_gym.results.record import EpisodeRecord, Evaluation
 
 __all__ = [
+    "METRICS",
     "ConstantPolicy",
-    "EpisodeResult",
+    "EpisodeRecord",
     "Evaluation",
     "Metric",
     "RandomPolicy",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gymnasium as gym
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecMonitor, VecTransposeImage
 
-from semore_gym.evaluation.result import EpisodeResult, Evaluation
-from semore_gym.evaluation.tally import Policy, Tally, end_reason, episode_seed
+from semore_gym.evaluation.tally import Policy, Tally, episode_seed
+from semore_gym.results.record import EpisodeRecord, Evaluation
 
 
 def evaluate(
@@ -44,27 +44,44 @@ def evaluate(
         >>> from semore_gym import make_env
         >>> from semore_gym.evaluation import ScriptedPolicy
         >>> env = make_env("SemoreCarla-HighWay-v0", masks="none")
-        >>> print(evaluate(ScriptedPolicy(env), env, episodes=2).summary())
+        >>> evaluate(ScriptedPolicy(env), env, episodes=2).end_reasons()
+        {'horizon': 2}
     """
     if episodes < 1:
         raise ValueError(f"episodes must be at least 1, got {episodes!r}")
     if isinstance(env, VecEnv):
         return Evaluation(_drive_many(model, _plain(env), episodes, seed, deterministic))
-    return Evaluation(_drive(model, env, i, seed, deterministic) for i in range(episodes))
+    return Evaluation(drive(model, env, i, episode_seed(seed, i), deterministic) for i in range(episodes))
 
 
-def _drive(
-    model: Policy, env: gym.Env[Any, Any], episode: int, seed: int, deterministic: bool
-) -> EpisodeResult:
-    reset_seed = episode_seed(seed, episode)
-    observation, info = env.reset(seed=reset_seed)
-    tally = Tally(episode, reset_seed, info)
+def drive(
+    model: Policy,
+    env: gym.Env[Any, Any],
+    episode: int,
+    seed: int,
+    deterministic: bool = True,
+    look: Callable[[Any], None] = lambda observation: None,
+) -> EpisodeRecord:
+    """Drive one episode.
+
+    Args:
+        model: Anything with SB3's `predict`.
+        env: The environment.
+        episode: The episode's number.
+        seed: The environment is reset with it.
+        deterministic: Passed to `predict`.
+        look: Called with every observation, the reset's too.
+    """
+    observation, info = env.reset(seed=seed)
+    look(observation)
+    tally = Tally(episode, seed, info)
     terminated = truncated = False
     while not (terminated or truncated):
         action, _ = model.predict(observation, deterministic=deterministic)
         observation, reward, terminated, truncated, info = env.step(action)
         tally.add(float(reward), info)
-    return tally.result(end_reason(info, truncated))
+        look(observation)
+    return tally.record(truncated)
 
 
 def _plain(env: VecEnv) -> VecEnv:
@@ -81,11 +98,11 @@ def _plain(env: VecEnv) -> VecEnv:
 
 def _drive_many(
     model: Policy, env: VecEnv, episodes: int, seed: int, deterministic: bool
-) -> list[EpisodeResult]:
+) -> list[EpisodeRecord]:
     waiting = iter(range(episodes))
     observations = env.reset()
     lanes = [_begin(env, lane, waiting, seed, observations) for lane in range(env.num_envs)]
-    results: list[EpisodeResult] = []
+    results: list[EpisodeRecord] = []
     while len(results) < episodes:
         actions, _ = model.predict(observations, deterministic=deterministic)
         observations, rewards, dones, infos = env.step(actions)
@@ -94,8 +111,7 @@ def _drive_many(
                 continue
             tally.add(float(rewards[lane]), infos[lane])
             if dones[lane]:
-                truncated = infos[lane]["TimeLimit.truncated"]
-                results.append(tally.result(end_reason(infos[lane], truncated)))
+                results.append(tally.record(infos[lane]["TimeLimit.truncated"]))
                 lanes[lane] = _begin(env, lane, waiting, seed, observations)
     return sorted(results, key=lambda result: result.episode)
 

@@ -8,16 +8,9 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from semore_gym.evaluation.result import Evaluation
-from semore_gym.results.metrics import Metric
-
-COLUMNS = {
-    "episode_reward": "episode\nreward",
-    "distance": "distance\n(m)",
-    "crash_intensity": "crash\nintensity\n(N·s)",
-    "average_steer": "average\nsteer\n(%)",
-    "average_brake": "average\nbrake\n(%)",
-}
+from semore_gym.results.metrics import METRICS, compared
+from semore_gym.results.record import Evaluation
+from semore_gym.results.statistics import Summary
 
 
 def table(rows: Mapping[str, Evaluation]) -> Table:
@@ -36,20 +29,18 @@ def table(rows: Mapping[str, Evaluation]) -> Table:
     if any(len(evaluation.counted) > 1 for evaluation in rows.values()):
         result.caption = "mean ± standard deviation of episodes, interquartile mean and its 95% interval"
     result.add_column("policy", min_width=12, overflow="fold")
-    for title in COLUMNS.values():
-        result.add_column(title, justify="right", no_wrap=True)
+    for metric in compared().values():
+        result.add_column(metric.title.replace(" ", "\n"), justify="right", no_wrap=True)
     for policy, evaluation in rows.items():
         metrics = evaluation.metrics()
-        cells = [_cell(name, metrics[name]) if name in metrics else "-" for name in COLUMNS]
+        cells = [_cell(name, metrics[name]) if name in metrics else "-" for name in compared()]
         ends = "\n".join(f"{count} {reason}" for reason, count in evaluation.end_reasons().items())
         result.add_row(f"[bold]{escape(policy)}[/bold]\n[dim]{ends}[/dim]", *cells)
     return result
 
 
-def _cell(name: str, metric: Metric) -> str:
-    digits = 0 if abs(metric.mean) >= 10 and "average" not in name else 1
-    # Adding zero turns -0.0 into 0.0.
-    mean, std, iqm, low, high = (f"{round(value, digits) + 0.0:.{digits}f}" for value in metric[:5])
-    if metric.size == 1:
-        return mean
-    return f"{mean} ± {std}\n[dim]IQM {iqm}\n\\[{low}, {high}][/dim]"
+def _cell(name: str, found: Summary) -> str:
+    digits = min(METRICS[name].decimals(found.mean), 1)  # more would not fit into 80 columns
+    spread, middle = found.texts(digits)
+    below = middle.replace(" ", "\n", 1)  # the interval has a line of its own
+    return f"{spread}\n[dim]IQM {below}[/dim]" if middle else spread

@@ -1,4 +1,4 @@
-"""Adds up one episode from its rewards and infos."""
+"""Keeps what an episode's steps tell, to measure it at its end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from semore_gym.evaluation.result import EpisodeResult
+from semore_gym.results.metrics import METRICS, Step
+from semore_gym.results.record import EpisodeRecord
 
 
 class Policy(Protocol):
@@ -23,70 +24,42 @@ def episode_seed(seed: int, episode: int) -> int:
 
 
 class Tally:
-    """Adds up one episode.
+    """The steps of one episode.
 
     Args:
         episode: Its number in the evaluation.
         seed: The seed that the environment was reset with.
-        info: What the reset told.
+        info: What the reset told; `tick`, if the environment has it, counts the simulator's ticks.
     """
 
     def __init__(self, episode: int, seed: int, info: Mapping[str, Any]) -> None:
-        self.episode = episode
-        self.seed = seed
-        self._reward = 0.0
-        self._steps = 0
+        self._episode = episode
+        self._seed = seed
         self._tick: int | None = info.get("tick")
-        self._ticks = 0
-        self._sums: dict[str, float] = {}
+        self._steps: list[Step] = []
 
     def add(self, reward: float, info: Mapping[str, Any]) -> None:
         """Count one step.
 
         Args:
             reward: Of the step.
-            info: What the step told; `distance` [m] and `crash_intensity` [N*s] are the step's own, `steer`
-                and `brake` held during all its ticks.
+            info: What the step told; arrays, such as pictures, are not kept.
         """
-        # SB3's vectorised environments hand rewards over in single precision: the same for a lone one.
-        self._reward += float(np.float32(reward))
-        self._steps += 1
-        ticks = self._count_ticks(info)
-        weights = {"distance": 1.0, "crash_intensity": 1.0, "steer": ticks, "brake": ticks}
-        for name, weight in weights.items():
-            if name in info:
-                value = abs(info[name]) if name == "steer" else info[name]
-                self._sums[name] = self._sums.get(name, 0.0) + weight * float(value)
-
-    def result(self, end_reason: str) -> EpisodeResult:
-        """The episode, which has just ended."""
-        duration = max(self._ticks, 1)
-        percent = {
-            name: 100.0 * self._sums[name] / duration for name in ("steer", "brake") if name in self._sums
-        }
-        return EpisodeResult(
-            episode=self.episode,
-            seed=self.seed,
-            episode_reward=self._reward,
-            steps=self._steps,
-            ticks=None if self._tick is None else self._ticks,
-            distance=self._sums.get("distance"),
-            crash_intensity=self._sums.get("crash_intensity"),
-            average_steer=percent.get("steer"),
-            average_brake=percent.get("brake"),
-            end_reason=end_reason,
-        )
-
-    def _count_ticks(self, info: Mapping[str, Any]) -> int:
-        """Ticks that the step took; where the environment has no ticks, each step counts as one."""
-        ticks = 1
+        ticks = None
         if self._tick is not None:
             ticks = info["tick"] - self._tick
             self._tick = info["tick"]
-        self._ticks += ticks
-        return ticks
+        told = {name: value for name, value in info.items() if not getattr(value, "ndim", 0)}
+        # SB3's vectorised environments hand rewards over in single precision: the same for a lone one.
+        self._steps.append(Step(float(np.float32(reward)), ticks, told))
 
+    def record(self, truncated: bool) -> EpisodeRecord:
+        """The episode, which has just ended.
 
-def end_reason(info: Mapping[str, Any], truncated: bool) -> str:
-    """Why an episode ended: the environment's word, or which of gymnasium's two flags was set."""
-    return str(info.get("end_reason") or ("truncated" if truncated else "terminated"))
+        Args:
+            truncated: Which of gymnasium's two flags was set, where the environment gives no `end_reason`.
+        """
+        computed = {name: metric.compute(self._steps) for name, metric in METRICS.items()}
+        metrics = {name: value for name, value in computed.items() if value is not None}
+        reason = self._steps[-1].info.get("end_reason") or ("truncated" if truncated else "terminated")
+        return EpisodeRecord(self._episode, self._seed, str(reason), metrics)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,19 +9,20 @@ from typing import Any
 import gymnasium as gym
 import imageio.v2 as imageio
 import numpy as np
-import numpy.typing as npt
 
-from semore_gym.evaluation.layout import compose
-from semore_gym.evaluation.result import EpisodeResult, Evaluation
-from semore_gym.evaluation.tally import Policy, Tally, end_reason
-from semore_gym.results.metrics import QUANTITIES
+from semore_gym.evaluation.layout import Picture, compose
+from semore_gym.evaluation.rollout import drive
+from semore_gym.evaluation.tally import Policy
+from semore_gym.results.metrics import METRICS
+from semore_gym.results.record import EpisodeRecord, Evaluation
+from semore_gym.utils.files import new_file, read_rows
 
 END_CARD = 1.5  # how long the last picture stays [s]
 # Okabe and Ito's colours, which colour-blind people can tell apart.
 BLUE, REFERENCES = "#0072B2", ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
 
-def record_episode(model: Policy, env: gym.Env[Any, Any], path: str | Path, seed: int = 0) -> EpisodeResult:
+def record_episode(model: Policy, env: gym.Env[Any, Any], path: str | Path, seed: int = 0) -> EpisodeRecord:
     """Drive one episode and write an mp4 of it.
 
     Each picture shows the environment's `render()`, and beside it what the agent sees: the newest frame
@@ -44,31 +44,22 @@ def record_episode(model: Policy, env: gym.Env[Any, Any], path: str | Path, seed
         raise ValueError(
             f'env must be made with render_mode="rgb_array", its render_mode is {env.render_mode!r}'
         )
-    path = Path(path)
-    unfinished = path.with_name(f".{path.stem}.unfinished.mp4")
     fps = env.metadata.get("render_fps", 30)
-    observation, info = env.reset(seed=seed)
-    tally = Tally(0, seed, info)
-    terminated = truncated = False
-    # Constant quality, and pictures of any even size.
-    writer: Any = imageio.get_writer(unfinished, fps=fps, quality=7, macro_block_size=2)
-    with writer as video:
-        picture = _picture(env, observation)
-        video.append_data(picture)
-        while not (terminated or truncated):
-            action, _ = model.predict(observation, deterministic=True)
-            observation, reward, terminated, truncated, info = env.step(action)
-            tally.add(float(reward), info)
-            picture = _picture(env, observation)
-            video.append_data(picture)
-        for _ in range(round(END_CARD * fps)):
-            video.append_data(picture)
-    unfinished.replace(path)
-    return tally.result(end_reason(info, truncated))
+    with new_file(Path(path)) as unfinished:
+        # Constant quality, and pictures of any even size.
+        writer: Any = imageio.get_writer(unfinished, fps=fps, quality=7, macro_block_size=2)
+        picture: Picture | None = None
+        with writer as video:
 
+            def film(observation: Any) -> None:
+                nonlocal picture
+                picture = compose(np.asarray(env.render(), np.uint8), observation)
+                video.append_data(picture)
 
-def _picture(env: gym.Env[Any, Any], observation: Any) -> npt.NDArray[np.uint8]:
-    return compose(np.asarray(env.render(), np.uint8), observation)
+            record = drive(model, env, 0, seed, look=film)
+            for _ in range(round(END_CARD * fps)):
+                video.append_data(picture)
+    return record
 
 
 def plot_learning_curve(
@@ -97,16 +88,13 @@ def plot_learning_curve(
     figure = Figure(figsize=(5.2 * len(names), 3.9), dpi=150, layout="constrained")
     for i, name in enumerate(names):
         _draw(figure.add_subplot(1, len(names), i + 1), rows, name, references or {})
-    path = Path(path)
-    unfinished = path.with_name(f".{path.stem}.unfinished{path.suffix}")
-    figure.savefig(unfinished)
-    unfinished.replace(path)
+    with new_file(Path(path)) as unfinished:
+        figure.savefig(unfinished)
 
 
 def _read(points: str | Path | Iterable[Mapping[str, Any]]) -> list[dict[str, float]]:
     if isinstance(points, (str, Path)):
-        with Path(points).open(newline="", encoding="utf-8") as file:
-            points = list(csv.DictReader(file))
+        points = read_rows(Path(points))
     return [{name: float(value) for name, value in row.items() if value not in ("", None)} for row in points]
 
 
@@ -122,10 +110,10 @@ def _draw(axes: Any, rows: list[dict[str, float]], name: str, references: Mappin
         low, high = ([row[f"{name}_{end}"] for row in rows] for end in ("low", "high"))
         axes.fill_between(steps, low, high, color=BLUE, alpha=0.18, linewidth=0)
     for (policy, evaluation), color in zip(references.items(), REFERENCES * len(references), strict=False):
-        metrics = evaluation.metrics()
-        if name in metrics:
-            axes.axhline(metrics[name].mean, color=color, linestyle=(0, (5, 3)), linewidth=1.5, label=policy)
-    axes.set(xlabel="agent steps", ylabel=QUANTITIES[name].title)
+        if evaluation.values(name):
+            mean = evaluation.mean(name)
+            axes.axhline(mean, color=color, linestyle=(0, (5, 3)), linewidth=1.5, label=policy)
+    axes.set(xlabel="agent steps", ylabel=METRICS[name].title)
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="0.9")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from semore_gym.evaluation.result import Evaluation
-from semore_gym.results.metrics import QUANTITIES, Metric
+from semore_gym.results.metrics import METRICS
+from semore_gym.results.record import Evaluation
+from semore_gym.results.statistics import Summary
 
 if TYPE_CHECKING:
     from semore_gym.hub.description import Description
@@ -48,7 +49,7 @@ def card(
     return "\n\n".join(parts) + "\n"
 
 
-def _header(algorithm: str, env: str, metrics: dict[str, Metric]) -> str:
+def _header(algorithm: str, env: str, metrics: dict[str, Summary]) -> str:
     from huggingface_hub import EvalResult, ModelCardData
 
     results = [
@@ -58,8 +59,8 @@ def _header(algorithm: str, env: str, metrics: dict[str, Metric]) -> str:
             dataset_type=env,
             dataset_name=env,
             metric_type="mean_reward" if name == "episode_reward" else name,
-            metric_name=QUANTITIES[name].title,
-            metric_value=_spread(metric, "+/-"),
+            metric_name=METRICS[name].title,
+            metric_value=metric.texts()[0].replace("±", "+/-"),
         )
         for name, metric in metrics.items()
     ]
@@ -70,19 +71,13 @@ def _header(algorithm: str, env: str, metrics: dict[str, Metric]) -> str:
     ).to_yaml()
 
 
-def _table(evaluation: Evaluation, metrics: dict[str, Metric]) -> str:
+def _table(evaluation: Evaluation, metrics: dict[str, Summary]) -> str:
     rows = [
-        f"| {QUANTITIES[name].title} | {_spread(metric, '±')} "
-        f"| {'' if metric.size == 1 else f'{metric.iqm:.2f} [{metric.low:.2f}, {metric.high:.2f}]'} |"
-        for name, metric in metrics.items()
+        "| {} | {} | {} |".format(METRICS[name].title, *metric.texts()) for name, metric in metrics.items()
     ]
     ends = ", ".join(f"{reason} {count}" for reason, count in evaluation.end_reasons().items())
     head = ["| | mean ± std | IQM [95% interval] |", "|---|---|---|"]
     return "\n".join([*head, *rows, "", f"{evaluation.episode_count}; ends: {ends}."])
-
-
-def _spread(metric: Metric, sign: str) -> str:
-    return f"{metric.mean:.2f}" + ("" if metric.size == 1 else f" {sign} {metric.std:.2f}")
 
 
 def _usage(repo_id: str | None) -> str:

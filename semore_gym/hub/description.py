@@ -11,11 +11,12 @@ from gymnasium import spaces
 from stable_baselines3.common.utils import get_device
 from stable_baselines3.common.vec_env import VecEnv
 
-from semore_gym.config import EnvConfig, check_names
+from semore_gym.config import EnvConfig
 from semore_gym.hub.settings import blank, from_json, give_settings, settings_of
 from semore_gym.hub.spaces import space_from_json, space_to_json
 from semore_gym.policies import ALGORITHMS, VisualSAC
 from semore_gym.policies.observations import learnt_alike
+from semore_gym.utils.signatures import check_names
 
 FORMAT = 1
 PACKAGES = ("semore-gym", "stable-baselines3", "torch", "gymnasium")

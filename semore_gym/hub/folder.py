@@ -18,10 +18,10 @@ from semore_gym.evaluation import Evaluation
 from semore_gym.hub.card import card
 from semore_gym.hub.description import Description
 from semore_gym.policies import VisualSAC
-from semore_gym.training.build import check_device
-from semore_gym.training.run_folder import WEIGHTS
+from semore_gym.utils.devices import check_device
+from semore_gym.utils.files import write_text
 
-CONFIG, CARD, VIDEO = "config.json", "README.md", "replay.mp4"
+WEIGHTS, CONFIG, CARD, VIDEO = "model.safetensors", "config.json", "README.md", "replay.mp4"
 
 
 def save_to_folder(
@@ -54,8 +54,13 @@ def save_to_folder(
         ModuleNotFoundError: If huggingface_hub, which writes the model card, is missing.
 
     Example:
-        >>> save_to_folder(model, "my_agent")
-        >>> load_from_folder("my_agent").predict(observation, deterministic=True)
+        >>> from semore_gym import make_env
+        >>> from semore_gym.hub import load_from_folder
+        >>> from semore_gym.policies import make_algorithm
+        >>> env = make_env("SemoreCarla-HighWay-v0", image_size=48)
+        >>> _ = save_to_folder(make_algorithm("semore", env, preset="light"), "my_agent")
+        >>> observation, info = env.reset(seed=0)
+        >>> action, _ = load_from_folder("my_agent").predict(observation, deterministic=True)
     """
     require_hub()
     described = Description.of(model, env)
@@ -64,11 +69,11 @@ def save_to_folder(
     # a clone each: safetensors refuses tensors that share memory, and knows only one layout
     tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in _tensors(model).items()}
     (folder / WEIGHTS).write_bytes(save(tensors, metadata={"format": "pt"}))
-    (folder / CONFIG).write_text(described.to_json(), encoding="utf-8")
+    write_text(folder / CONFIG, described.to_json())
     if video is not None:
         shutil.copyfile(video, folder / VIDEO)
     text = card(described, evaluation, VIDEO if video else None, repo_id, model.num_timesteps)
-    (folder / CARD).write_text(text, encoding="utf-8")
+    write_text(folder / CARD, text)
     return folder
 
 

@@ -8,9 +8,8 @@ from typing import Any
 
 from stable_baselines3.common.type_aliases import GymEnv
 
-from semore_gym.hub.folder import CONFIG, load_from_folder, require_hub, save_to_folder
+from semore_gym.hub.folder import CONFIG, WEIGHTS, load_from_folder, require_hub, save_to_folder
 from semore_gym.policies import VisualSAC
-from semore_gym.training.run_folder import WEIGHTS
 from semore_gym.utils.downloads import asking_hub
 
 

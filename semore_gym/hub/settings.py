@@ -11,8 +11,8 @@ import torch
 from stable_baselines3.common.buffers import BaseBuffer
 from stable_baselines3.common.policies import BasePolicy
 
-from semore_gym.config import check_names
 from semore_gym.policies import VisualPolicy, VisualSAC
+from semore_gym.utils.signatures import check_names
 
 logger = logging.getLogger(__name__)
 

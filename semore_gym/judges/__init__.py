@@ -9,9 +9,9 @@ from semore_gym.registry import Registry
 JUDGES: Registry[Judge] = Registry(
     "judge",
     {
-        "endpoint": "semore_gym.judges.endpoint:EndpointJudge",
+        "endpoint": "semore_gym.judges.chat:ENDPOINT",
         "rule": "semore_gym.judges.rule:RuleJudge",
-        "vlm": "semore_gym.judges.vlm:VLMJudge",
+        "vlm": "semore_gym.judges.chat:LOCAL",
     },
 )
 

@@ -9,6 +9,7 @@ from typing import Any
 from semore_gym.judges.base import Question
 from semore_gym.judges.words import action_in_words, parse_verdict
 from semore_gym.vlm.base import Chat, check_positive
+from semore_gym.vlm.chats import Asking
 from semore_gym.vlm.prompts import load_prompt
 
 Verdicts = list[tuple[int, bool | None]]
@@ -100,3 +101,8 @@ class ChatJudge:
         self._tally["unreasonable"] += verdicts.count(False)
         self._tally["unusable"] += verdicts.count(None) - answers.count(None)
         return [(question.number, verdict) for question, verdict in zip(batch, verdicts, strict=True)]
+
+
+# a verdict is a word; whoever asks a model on this machine waits for it, unless a deadline is given
+LOCAL = Asking(ChatJudge, "vlm", {"batch_size": 16, "max_new_tokens": 8})
+ENDPOINT = Asking(ChatJudge, "endpoint", {"deadline": 30.0, "max_tokens": 8})

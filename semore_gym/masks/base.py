@@ -8,6 +8,8 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
+from semore_gym.registry import Registry
+
 Images = npt.NDArray[np.uint8]
 
 
@@ -40,3 +42,12 @@ class MaskProvider(Protocol):
         Returns:
             (N, 1, H, W) uint8, 0 = nothing relevant, 255 = certain; arrays of the caller's own.
         """
+
+
+MASKS: Registry[MaskProvider] = Registry(
+    "masks",
+    {
+        "none": "semore_gym.masks.none:NoMasks",
+        "oracle": "semore_gym.masks.oracle:OracleMasks",
+    },
+)

@@ -9,12 +9,12 @@ from collections import Counter
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import gymnasium as gym
 import numpy as np
 
 from semore_gym.masks.base import Images, MaskProvider
+from semore_gym.utils.files import UNFINISHED, cache_file
 
 VERSION = 1  # of the files
 DIGEST = 16  # bytes of a file's checksum
@@ -126,9 +126,8 @@ class CachedMasks:
     def _write(self, path: Path, mask: Images) -> None:
         content = pack(mask)
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f"{uuid4().hex}.unfinished")
-        unfinished.write_bytes(content)
-        os.replace(unfinished, path)
+        with cache_file(path) as unfinished:
+            unfinished.write_bytes(content)
         self._unchecked["bytes"] += _blocks(len(content))
         if self._unchecked["bytes"] > self.size_limit // 16:
             self._unchecked["bytes"] = 0
@@ -143,7 +142,7 @@ class CachedMasks:
                     status = entry.stat()
                 except FileNotFoundError:
                     continue  # another process was faster
-                if entry.name.endswith(".unfinished"):
+                if UNFINISHED in entry.name:
                     if status.st_mtime < time.time() - ABANDONED:
                         Path(entry.path).unlink(missing_ok=True)
                 else:

@@ -1,35 +1,131 @@
-"""Mask providers by name, as the command line and configs have them."""
+"""Which masks are wanted, as the command line and configs say it, and how they are made."""
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, get_args
 
-from semore_gym.config import check_names
-from semore_gym.masks import MASKS
 from semore_gym.masks.asynchronous import AsyncMasks
-from semore_gym.masks.base import MaskProvider
+from semore_gym.masks.base import MASKS, MaskProvider
 from semore_gym.masks.cached import CachedMasks
-from semore_gym.masks.phrasers import PHRASERS, FixedPhrases, Phraser
+from semore_gym.masks.phrasers import PHRASERS
 from semore_gym.masks.segmenters import SEGMENTERS
 from semore_gym.masks.vlm import Combine, VLMMasks
-from semore_gym.registry import Registry
 from semore_gym.scenarios import SCENARIOS
+from semore_gym.utils.signatures import check_names, keywords
+from semore_gym.vlm.chats import Asking
 
 PHRASER_OF = {"vlm": "qwen", "endpoint": "endpoint"}
-CHATS: Registry[object] = Registry(
-    "chat",
-    {
-        "vlm": "semore_gym.vlm.local:LocalChat",
-        "endpoint": "semore_gym.vlm.endpoint:EndpointChat",
-    },
-)  # what a phraser hands its further keywords to
 GROUPS = ("phraser", "segmenter", "asynchronous")
 OWN = ["phrases", "combine", "cache", "cache_limit", "asynchronous"]
 SCENE = re.compile(r"SemoreCarla-(\w+)-v\d+$")
+
+Options = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class MaskConfig:
+    """Which masks are wanted; no model is loaded before `make`.
+
+    Attributes:
+        spec: Their name, see `make_masks`.
+        phraser: Name in `PHRASERS` of what names things; None for masks of `MASKS`, which no model makes.
+        segmenter: Name in `SEGMENTERS` of what finds them; empty where there is no phraser.
+        options: Keywords of a class in `MASKS`.
+        phraser_options: Keywords of the phraser.
+        segmenter_options: Keywords of the segmenter.
+        combine: How several phrases become one mask, see `VLMMasks`.
+        cache: Folder where masks are kept; None keeps none.
+        cache_limit: Its size [bytes].
+        asynchronous: Whether masks are made beside the training, by `start_worker`.
+        worker_options: Keywords of `AsyncMasks`.
+    """
+
+    spec: str
+    phraser: str | None = None
+    segmenter: str = ""
+    options: Options = field(default_factory=dict)
+    phraser_options: Options = field(default_factory=dict)
+    segmenter_options: Options = field(default_factory=dict)
+    combine: Combine = "sum"
+    cache: str | None = None
+    cache_limit: int = 2 << 30
+    asynchronous: bool = False
+    worker_options: Options = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, spec: str, options: Mapping[str, Any] | None = None) -> MaskConfig:
+        """Read a name and its options, see `make_masks`; what needs an import is looked at by `check`.
+
+        Raises:
+            ValueError: If an option is unknown or out of its range, or goes with another that is not given.
+        """
+        options = dict(options or {})
+        kind, _, segmenter = spec.partition(":")
+        if kind not in PHRASER_OF:
+            return cls(spec, options=options)
+        own, groups = _grouped(options)
+        check_names(f"options of masks {spec}", own, OWN)
+        check_names("options of asynchronous masks", groups["asynchronous"], keywords(AsyncMasks))
+        _check_values(own, groups)
+        phraser, phrases = PHRASER_OF[kind], own.pop("phrases", None)
+        if phrases is not None:
+            phraser, listed = "fixed", [phrases] if isinstance(phrases, str) else phrases
+            groups["phraser"] = {"phrases": listed}
+        return cls(
+            spec,
+            phraser,
+            segmenter,
+            phraser_options=groups["phraser"],
+            segmenter_options=groups["segmenter"],
+            worker_options=groups["asynchronous"],
+            **own,
+        )
+
+    @property
+    def uses_models(self) -> bool:
+        """Whether large models make the masks."""
+        return self.phraser is not None
+
+    def check(self) -> None:
+        """Refuse unknown names and keywords, without loading a model.
+
+        Raises:
+            ValueError: If there is one.
+        """
+        if self.phraser is None:
+            _check_keywords(f"masks {self.spec}", MASKS.load(self.spec), self.options)
+        else:
+            _check_keywords(self.segmenter, SEGMENTERS.load(self.segmenter), self.segmenter_options)
+            _check_keywords(self.phraser, PHRASERS.load(self.phraser), self.phraser_options)
+
+    def make(self, env: str = "") -> MaskProvider:
+        """Make the provider, with its models; arguments and errors are those of `make_masks`."""
+        if self.asynchronous:
+            raise ValueError(
+                "asynchronous masks are written into a replay buffer: give the option to `semore train`, or "
+                'use semore_gym.policies.LateMasks, with masks="none" in the environment'
+            )
+        self.check()
+        if self.phraser is None:
+            return MASKS.load(self.spec)(**self.options)
+        options = self.phraser_options if self.phraser == "fixed" else _prompted(self.phraser_options, env)
+        masks: MaskProvider = VLMMasks(
+            PHRASERS.load(self.phraser)(**options),
+            SEGMENTERS.load(self.segmenter)(**self.segmenter_options),
+            self.combine,
+        )
+        return masks if self.cache is None else CachedMasks(masks, self.cache, self.cache_limit)
+
+    def start_worker(self, env: str = "") -> AsyncMasks | None:
+        """Start the process that makes masks beside the training; None where they are not asynchronous."""
+        if not self.asynchronous:
+            return None
+        self.check()
+        return AsyncMasks(partial(replace(self, asynchronous=False).make, env), **self.worker_options)
 
 
 def make_masks(spec: str, options: Mapping[str, Any] | None = None, env: str = "") -> MaskProvider:
@@ -47,93 +143,13 @@ def make_masks(spec: str, options: Mapping[str, Any] | None = None, env: str = "
     Raises:
         ValueError: If a name is unknown (the known ones are listed), or an option.
     """
-    options = dict(options or {})
-    check_masks(spec, options)
-    if is_asynchronous(options):
-        raise ValueError(
-            "asynchronous masks are written into a replay buffer: give the option to `semore train`, or use "
-            'semore_gym.policies.LateMasks, with masks="none" in the environment'
-        )
-    if not uses_models(spec):
-        return MASKS.load(spec)(**options)
-    kind, _, segmenter = spec.partition(":")
-    own, groups = grouped(options)
-    masks: MaskProvider = VLMMasks(
-        _make_phraser(kind, own.get("phrases"), groups["phraser"], env),
-        SEGMENTERS.load(segmenter)(**groups["segmenter"]),
-        own.get("combine", "sum"),
-    )
-    if "cache" in own:
-        masks = CachedMasks(masks, own["cache"], own.get("cache_limit", 2 << 30))
-    return masks
+    return MaskConfig.parse(spec, options).make(env)
 
 
-def late_masks(spec: str, options: Mapping[str, Any], env: str) -> AsyncMasks | None:
-    """Start the worker process of masks whose options say `asynchronous=true`; None where they do not.
-
-    Args:
-        spec: See `make_masks`.
-        options: See `make_masks`, and `asynchronous.KEY`, keywords of `AsyncMasks`.
-        env: See `make_masks`.
-
-    Raises:
-        ValueError: If a name or an option is unknown.
-    """
-    check_masks(spec, options)
-    if not is_asynchronous(options):
-        return None
-    if not uses_models(spec):
-        raise ValueError(f"asynchronous masks are made of frames alone, by models; {spec} is none")
-    own = {name: value for name, value in options.items() if not name.startswith("asynchronous")}
-    return AsyncMasks(partial(make_masks, spec, own, env), **grouped(options)[1]["asynchronous"])
-
-
-def is_asynchronous(options: Mapping[str, Any]) -> bool:
-    """Whether masks are made beside the training."""
-    return bool(options.get("asynchronous", False))
-
-
-def uses_models(spec: str) -> bool:
-    """Whether masks of this name are made by large models."""
-    return spec.partition(":")[0] in PHRASER_OF
-
-
-def without_models(spec: str) -> str:
-    """The same masks where they cost little, else "none": for where nothing is learnt."""
-    return "none" if uses_models(spec) else spec
-
-
-def check_masks(spec: str, options: Mapping[str, Any]) -> None:
-    """Refuse unknown names and options, without loading a model.
-
-    Raises:
-        ValueError: If there is one.
-    """
-    if not uses_models(spec):
-        _check_keywords(f"masks {spec}", MASKS.load(spec), options)
-        return
-    kind, _, segmenter = spec.partition(":")
-    own, groups = grouped(options)
-    check_names(f"options of masks {spec}", own, OWN)
-    if "cache_limit" in own and "cache" not in own:
-        raise ValueError("cache_limit needs the option cache, the folder that it limits")
-    if "phrases" in own and groups["phraser"]:
-        raise ValueError("phrases are fixed: they go with no phraser option")
-    if "combine" in own and own["combine"] not in get_args(Combine):
-        raise ValueError(f"combine must be one of {', '.join(get_args(Combine))}, got {own['combine']!r}")
-    _check_keywords(segmenter, SEGMENTERS.load(segmenter), groups["segmenter"])
-    _check_keywords(PHRASER_OF[kind], PHRASERS.load(PHRASER_OF[kind]), groups["phraser"], CHATS.load(kind))
-    _check_keywords("asynchronous masks", AsyncMasks, groups["asynchronous"])
-
-
-def grouped(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """Take options apart into plain ones and, by group, those written GROUP.KEY.
-
-    Raises:
-        ValueError: If there is another group.
-    """
-    own: dict[str, Any] = {}
-    groups: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
+def _grouped(options: Options) -> tuple[Options, dict[str, Options]]:
+    """Take options apart into plain ones and, by group, those written GROUP.KEY."""
+    own: Options = {}
+    groups: dict[str, Options] = {group: {} for group in GROUPS}
     for name, value in options.items():
         group, dot, key = name.partition(".")
         if not dot:
@@ -145,18 +161,25 @@ def grouped(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dict[
     return own, groups
 
 
-def _make_phraser(kind: str, phrases: Any, options: dict[str, Any], env: str) -> Phraser:
-    if phrases is not None:
-        return FixedPhrases([phrases] if isinstance(phrases, str) else phrases)
+def _check_values(own: Options, groups: dict[str, Options]) -> None:
+    if "cache_limit" in own and "cache" not in own:
+        raise ValueError("cache_limit needs the option cache, the folder that it limits")
+    if "phrases" in own and groups["phraser"]:
+        raise ValueError("phrases are fixed: they go with no phraser option")
+    if (combine := own.get("combine", "sum")) not in get_args(Combine):
+        raise ValueError(f"combine must be one of {', '.join(get_args(Combine))}, got {combine!r}")
+    if not isinstance(beside := own.get("asynchronous", False), bool):
+        raise ValueError(f"asynchronous must be true or false, got {beside!r}")
+    if groups["asynchronous"] and not beside:
+        raise ValueError(f"asynchronous.{next(iter(groups['asynchronous']))} needs asynchronous=true")
+
+
+def _check_keywords(name: str, kind: Any, options: Options) -> None:
+    check_names(f"options of {name}", options, kind.keywords if isinstance(kind, Asking) else keywords(kind))
+
+
+def _prompted(options: Options, env: str) -> Options:
+    """The phraser's prompt is that of the scenario, where nothing else is asked for."""
     scene = SCENE.search(env)
     prompt = scene[1].lower() if scene and scene[1] in SCENARIOS else "default"
-    return PHRASERS.load(PHRASER_OF[kind])(**{"prompt": prompt, **options})
-
-
-def _check_keywords(name: str, kind: type[Any], options: Mapping[str, Any], *further: type[Any]) -> None:
-    known: dict[str, None] = {}
-    for each in (kind, *further):
-        if each.__init__ is not object.__init__:
-            parameters = inspect.signature(each).parameters.values()
-            known |= {item.name: None for item in parameters if item.kind is not item.VAR_KEYWORD}
-    check_names(f"options of {name}", options, list(known))
+    return {"prompt": prompt, **options}

@@ -7,22 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from semore_gym.evaluation import Evaluation
 from semore_gym.report.elsewhere import elsewhere_tables
-from semore_gym.report.numbers import (
-    HEADS,
-    duration,
-    episode_count,
-    estimate_cell,
-    interval,
-    printed_cell,
-    spread,
-)
+from semore_gym.report.numbers import duration, episode_count, interval, measured_cell, printed_table, spread
 from semore_gym.report.tables import GAP, Cell, Table
 from semore_gym.results import paper
-from semore_gym.results.labels import grouped, name_trials, named_variant, title
-from semore_gym.results.read import METRICS, Results, Trial
-from semore_gym.results.statistics import iqm, probability_of_improvement, verdict
+from semore_gym.results.labels import grouped, name_trials, named_variant
+from semore_gym.results.metrics import METRICS, compared
+from semore_gym.results.read import Results, Trial
+from semore_gym.results.record import Evaluation
+from semore_gym.results.statistics import probability_of_improvement, verdict
 from semore_gym.scenarios import SCENARIOS
 
 Groups = Mapping[tuple[str, str], Sequence[Trial]]
@@ -40,6 +33,9 @@ class Content:
         self.groups: Groups = grouped(results.trials, labels)
         self.labels = list(dict.fromkeys(labels.values()))
         found = {scenario for _, scenario in self.groups}
+        self._metrics = [
+            name for name in compared() if any(trial.final.values(name) for trial in results.trials)
+        ]
         self.scenarios = [name for name in SCENARIOS if name in found] + sorted(found - set(SCENARIOS))
 
     def measured(self, scenario: str, references: Mapping[str, Evaluation]) -> Table:
@@ -49,16 +45,13 @@ class Content:
             scenario: One of `scenarios`.
             references: What drivers that have learnt nothing reach there, by name.
         """
-        rows = []
-        for label in self.labels:
-            trials = self.groups.get((label, scenario))
-            rows.append((label, _measured(trials) if trials else [GAP] * (len(METRICS) + 1)))
-        rows += [(name, _untrained(evaluation)) for name, evaluation in references.items()]
+        rows = [(label, self._measured(self.groups.get((label, scenario), []))) for label in self.labels]
+        rows += [(name, self._untrained(evaluation)) for name, evaluation in references.items()]
         return Table(
             f"{scenario}: measured here. Mean ± standard deviation over episodes; below, the interquartile "
             "mean over training seeds and its 95% stratified bootstrap interval. Episodes that the simulator "
             "lost are counted and left out",
-            ["method", *HEADS.values(), "seeds"],
+            ["method", *(METRICS[name].head for name in self._metrics), "seeds"],
             rows,
         )
 
@@ -68,7 +61,7 @@ class Content:
         variants = {named_variant(trial) for trials in self.groups.values() for trial in trials}
         if variants & {method for _, _, method in paper.table2()}:
             tables.append(_printed(2, paper.table2(), scenario))
-        return [table for table in tables if table.rows]
+        return [table for table in tables if len(table.columns) > 1]
 
     def elsewhere(self) -> list[Table]:
         """What the finished agents do where they were not trained, and what ERPV prints of that."""
@@ -118,21 +111,33 @@ class Content:
             caption += "; memory is the most that torch held at once in any run, without a simulator's"
         return Table(caption, heads, rows)
 
+    def _measured(self, trials: Sequence[Trial]) -> list[Cell]:
+        if not trials:
+            return [GAP] * (len(self._metrics) + 1)
+        finals = [trial.final for trial in trials]
+        cells = [measured_cell(name, finals) for name in self._metrics]
+        return [*cells, Cell(f"{len(trials)}", episode_count(finals))]
+
+    def _untrained(self, evaluation: Evaluation) -> list[Cell]:
+        values = {name: evaluation.values(name) for name in self._metrics}
+        cells = [Cell(spread(name, own), "not trained") if own else GAP for name, own in values.items()]
+        return [*cells, Cell("-", episode_count([evaluation]))]
+
     def _improvement(self, reference: str, other: str, scenarios: Sequence[str]) -> Cell:
         pairs = [(label, scenario) for label in (reference, other) for scenario in scenarios]
         if len({trial.facts["backend"] for pair in pairs for trial in self.groups.get(pair, ())}) > 1:
             return Cell("-", "another simulator")
-        scores = [self._rewards(label, scenarios) for label in (reference, other)]
-        if any(not len(own) for own in scores):
+        ours, theirs = (self._rewards(label, scenarios) for label in (reference, other))
+        if not ours or not theirs:
             return GAP
-        found = probability_of_improvement(*scores)
-        return Cell(f"{found.value[0]:.2f}", f"{interval(found, 0, 2)} {verdict(found)}")
+        found = probability_of_improvement(ours, theirs)
+        return Cell(f"{found.value[0]:.2f}", f"{interval(found, 2)} {verdict(found)}")
 
     def _rewards(self, label: str, scenarios: Sequence[str]) -> list[list[float]]:
         """Final episode rewards, (runs, scenarios), of the seeds that are there in all of the scenarios."""
         by_seed = [
             {
-                trial.facts["seed"]: float(trial.scores()[0])
+                trial.facts["seed"]: trial.final.mean("episode_reward")
                 for trial in self.groups.get((label, scenario), [])
             }
             for scenario in scenarios
@@ -141,29 +146,9 @@ class Content:
         return [[own[seed] for own in by_seed] for seed in seeds]
 
 
-def _untrained(evaluation: Evaluation) -> list[Cell]:
-    values = ([getattr(row, name) for row in evaluation.counted] for name in METRICS)
-    cells = [Cell(spread(name, own), "not trained") for name, own in zip(METRICS, values, strict=True)]
-    return [*cells, Cell("-", episode_count([evaluation]))]
-
-
-def _measured(trials: Sequence[Trial]) -> list[Cell]:
-    found = iqm([trial.scores() for trial in trials])
-    finals = [trial.final for trial in trials]
-    cells = []
-    for index, name in enumerate(METRICS):
-        values = [getattr(row, name) for final in finals for row in final.counted]
-        cells.append(estimate_cell(name, values, found, index))
-    return [*cells, Cell(f"{len(trials)}", episode_count(finals))]
-
-
 def _printed(number: int, table: paper.Table, scenario: str) -> Table:
-    own = {(metric, method): value for (place, metric, method), value in table.items() if place == scenario}
-    metrics = [name for name in METRICS if any(metric == name for metric, _ in own)]
-    rows = [
-        (title(method), [printed_cell(metric, own[metric, method]) for metric in metrics])
-        for method in dict.fromkeys(method for _, method in own)
-    ]
-    heads = [HEADS[name].replace(" (N·s)", "") for name in metrics]  # the paper tells no unit
-    caption = f"{scenario}: the paper's Table {number}. {paper.SOURCE}; not measured here"
-    return Table(caption, ["method", *heads], rows, printed=True)
+    own = {metric for place, metric, _ in table if place == scenario}
+    heads = {  # the paper tells no unit of impulses
+        (scenario, name): metric.head.replace(" (N·s)", "") for name, metric in METRICS.items() if name in own
+    }
+    return printed_table(f"{scenario}: the paper's Table {number}. {paper.SOURCE}", heads, table)

@@ -6,24 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from semore_gym.evaluation import Evaluation
-from semore_gym.report.numbers import (
-    HEADS,
-    digits_of,
-    episode_count,
-    estimate_cell,
-    interval,
-    printed_cell,
-    rounded,
-)
+from semore_gym.report.numbers import episode_count, interval, measured_cell, printed_table
 from semore_gym.report.tables import GAP, Cell, Table
 from semore_gym.results import paper
-from semore_gym.results.labels import title
-from semore_gym.results.read import METRICS, Shifted, Trial
+from semore_gym.results.metrics import METRICS, rounded
+from semore_gym.results.read import Shifted, Trial
+from semore_gym.results.record import Evaluation
 from semore_gym.results.statistics import iqm
 
-LABELS = {"episode_reward": "reward", "distance": "distance"}
-SHOWN = tuple(LABELS)
+SHOWN = ("episode_reward", "distance")
 NUMBERS = (
     "Mean ± standard deviation over episodes; below, the interquartile mean over training seeds and its 95% "
     "interval. The change is the interquartile mean of each seed's own change"
@@ -49,8 +40,8 @@ def elsewhere_tables(trained: str, methods: Mapping[str, Sequence[Trial]]) -> It
         there = f"in\u00a0{weather}" if scenario == trained else f"on\u00a0{scenario}"
         heads = ["method"]
         for name in SHOWN:
-            own = HEADS[name]
-            heads += [f"{own} on\u00a0{trained}", f"{own} {there}", f"change of {LABELS[name]}"]
+            own, label = METRICS[name].head, METRICS[name].label
+            heads += [f"{own} on\u00a0{trained}", f"{own} {there}", f"change of {label}"]
         caption = f"Trained on {trained}, driven on {scenario} in {weather}: measured here. {NUMBERS}"
         yield Table(caption, [*heads, "seeds"], rows)
         if number := PRINTED.get((trained, scenario, weather)):
@@ -69,34 +60,25 @@ def _driven(trials: Sequence[Trial], scenario: str, weather: str) -> Pairs:
 
 
 def _measured(pairs: Pairs) -> list[Cell]:
-    home, away = (np.array(own) for own in zip(*((a.scores(), b.scores()) for a, b in pairs), strict=True))
+    home, away = [trial.final for trial, _ in pairs], [shifted.evaluation for _, shifted in pairs]
     cells = []
     for name in SHOWN:
-        column = METRICS.index(name)
-        change = away[:, column] - home[:, column]
-        found = iqm(np.stack([home[:, column], away[:, column], change], axis=1))
-        for index, evaluations in enumerate(zip(*((a.final, b.evaluation) for a, b in pairs), strict=True)):
-            cells.append(estimate_cell(name, _values(name, evaluations), found, index))
-        digits = digits_of(name, found.value[2])
-        middle = interval(found, 2, digits) if found.has_interval else ""  # the cells beside it say why
-        cells.append(Cell(rounded(found.value[2], digits), middle))
-    return [*cells, Cell(f"{len(pairs)}", episode_count([shifted.evaluation for _, shifted in pairs]))]
+        cells += [measured_cell(name, home), measured_cell(name, away), _change(name, home, away)]
+    return [*cells, Cell(f"{len(pairs)}", episode_count(away))]
 
 
-def _values(metric: str, evaluations: Sequence[Evaluation]) -> list[float]:
-    return [getattr(row, metric) for evaluation in evaluations for row in evaluation.counted]
+def _change(metric: str, home: Sequence[Evaluation], away: Sequence[Evaluation]) -> Cell:
+    changes = [there.mean(metric) - here.mean(metric) for here, there in zip(home, away, strict=True)]
+    if np.isnan(changes).any():
+        return GAP
+    found = iqm(changes)
+    digits = METRICS[metric].decimals(found.value[0])
+    middle = interval(found, digits) if found.has_interval else ""  # the cells beside it say why
+    return Cell(rounded(found.value[0], digits), middle)
 
 
 def _printed(number: int, trained: str) -> Table:
     table = {16: paper.erpv_table16, 17: paper.erpv_table17}[number]()
-    places = list(dict.fromkeys(place for place, _, _ in table))
-    heads = [f"{HEADS[name]} on {place}" for name in SHOWN for place in places]
-    rows = [
-        (
-            title(method),
-            [printed_cell(name, table[place, name, method]) for name in SHOWN for place in places],
-        )
-        for method in dict.fromkeys(method for _, _, method in table)
-    ]
-    caption = f"Trained on {trained}: ERPV's Table {number}. {paper.ERPV_SOURCE}; not measured here"
-    return Table(caption, ["method", *heads], rows, printed=True)
+    places = dict.fromkeys(place for place, _, _ in table)
+    heads = {(place, name): f"{METRICS[name].head} on {place}" for name in SHOWN for place in places}
+    return printed_table(f"Trained on {trained}: ERPV's Table {number}. {paper.ERPV_SOURCE}", heads, table)

@@ -12,7 +12,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from semore_gym.results.metrics import QUANTITIES
+from semore_gym.results.metrics import METRICS
 from semore_gym.results.read import Trial
 from semore_gym.results.statistics import curve, performance_profile
 
@@ -45,14 +45,15 @@ def learning_curves(methods: Scenario, order: Sequence[str], metric: str) -> byt
     for label, trials in methods.items():
         courses = [trial.course(metric) for trial in trials]
         look = _look(order.index(label))
-        if max(steps[0] for steps, _ in courses) > min(steps[-1] for steps, _ in courses):
+        measured = all(steps for steps, _ in courses)
+        if not measured or max(steps[0] for steps, _ in courses) > min(steps[-1] for steps, _ in courses):
             axes.plot([], [], label=f"{label} (no steps that all seeds have)", **look)
             continue
         steps, found = curve(courses)
         axes.plot(steps, found.value, label=label, markersize=4, markevery=max(1, len(steps) // 12), **look)
         if found.has_interval:
             axes.fill_between(steps, found.low, found.high, color=look["color"], alpha=0.15, linewidth=0)
-    axes.set(xlabel="agent steps", ylabel=QUANTITIES[metric].title)
+    axes.set(xlabel="agent steps", ylabel=METRICS[metric].title)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     return _svg(figure, axes)
@@ -61,7 +62,9 @@ def learning_curves(methods: Scenario, order: Sequence[str], metric: str) -> byt
 def profiles(methods: Scenario, order: Sequence[str]) -> bytes:
     """Performance profiles: the share of runs above each episode reward, with their 95% intervals."""
     figure, axes = _axes()
-    rewards = {label: [float(trial.scores()[0]) for trial in trials] for label, trials in methods.items()}
+    rewards = {
+        label: [trial.final.mean("episode_reward") for trial in trials] for label, trials in methods.items()
+    }
     everything = np.concatenate(list(rewards.values()))
     margin = max(0.05 * float(np.ptp(everything)), 1.0)
     thresholds = np.linspace(everything.min() - margin, everything.max() + margin, 101)

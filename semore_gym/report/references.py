@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import closing
 
-from semore_gym.agents import BUILT_IN, Measurement
-from semore_gym.evaluation import Evaluation
+from semore_gym.agents import BUILT_IN, named_policy
+from semore_gym.evaluation import evaluate
 from semore_gym.results.read import Trial
+from semore_gym.results.record import Evaluation
+from semore_gym.training.build import build_vec_env
 
 LOG = logging.getLogger(__name__)
 
@@ -21,10 +24,11 @@ def drive_references(trial: Trial) -> Mapping[str, Evaluation]:
     Returns:
         Evaluations by the driver's name.
     """
-    config = trial.run.config
+    config = trial.config
     found = {}
-    for name in BUILT_IN:
-        LOG.info("%s drives %d episodes of %s", name, config.evaluation_episodes, config.env)
-        with Measurement(name, config, config.evaluation_episodes, config.evaluation_seed) as measurement:
-            found[name] = measurement.run()
+    with closing(build_vec_env(config, 1, masks="none")) as env:
+        for name in BUILT_IN:
+            LOG.info("%s drives %d episodes of %s", name, config.evaluation_episodes, config.env)
+            policy = named_policy(name, env, seed=config.evaluation_seed)
+            found[name] = evaluate(policy, env, config.evaluation_episodes, config.evaluation_seed)
     return found

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from semore_gym.config import TrainConfig
-from semore_gym.evaluation import Evaluation
 from semore_gym.policies import ALGORITHMS
 from semore_gym.report.content import Content
 from semore_gym.report.files import report_files, write_files
@@ -18,7 +17,9 @@ from semore_gym.report.media import data_uri, newest_video, shrink
 from semore_gym.report.plots import Scenario, end_reasons, learning_curves, profiles
 from semore_gym.report.references import drive_references
 from semore_gym.report.tables import Table
+from semore_gym.results.metrics import compared
 from semore_gym.results.read import Results, Trial, read_results
+from semore_gym.results.record import Evaluation
 from semore_gym.results.statistics import FEWEST_RUNS
 
 RULE = (
@@ -64,9 +65,7 @@ def write_report(paths: Sequence[Path], to: Path, references: bool = False) -> l
     gaps = [*results.gaps, *_mixtures(results.trials)]
     content = Content(results)
     untrained = _untrained(content) if references else {}
-    sections = [
-        _section(content, scenario, gaps, untrained.get(scenario, {})) for scenario in content.scenarios
-    ]
+    sections = [_section(content, name, gaps, untrained.get(name, {})) for name in content.scenarios]
     elsewhere, improvement, cost = content.elsewhere(), content.improvement(), content.cost()
     summary = _summary(content, results.trials)
     page = template.render(
@@ -132,7 +131,7 @@ def _section(
 
 def _videos(scenario: str, methods: Scenario, gaps: list[str]) -> Iterator[dict[str, str]]:
     """How one run of each method drives: the scene, what the agent sees, and the mask."""
-    found = {label: newest_video(trials[0].run.path / "videos") for label, trials in methods.items()}
+    found = {label: newest_video(trials[0].path / "videos") for label, trials in methods.items()}
     if missing := [label for label, path in found.items() if path is None]:
         gaps.append(f"{scenario}: no video of {', '.join(missing)}")
     for label, path in found.items():
@@ -167,14 +166,14 @@ def _summary(content: Content, trials: Sequence[Trial]) -> str:
 
 def _setting(trial: Trial, name: str) -> Any:
     """A field of a trial's config; of the picture, what the encoder sees of it."""
-    config = trial.run.config
+    config = trial.config
     if name == "image_size" and config.algo in ALGORITHMS:
         return ALGORITHMS.load(config.algo).seen_side(config.image_size, config.algo_options)
     return getattr(config, name)
 
 
 def _mixtures(trials: Sequence[Trial]) -> Iterator[str]:
-    """What speaks against comparing the trials with each other."""
+    """What speaks against comparing the trials with each other, by the whole or by a metric."""
     for name, called in (("backend", "simulators"), ("git_revision", "revisions of the code")):
         found = sorted({trial.facts[name] for trial in trials})
         if len(found) > 1:
@@ -183,6 +182,11 @@ def _mixtures(trials: Sequence[Trial]) -> Iterator[str]:
         values = sorted({_setting(trial, name) for trial in trials})
         if len(values) > 1:
             yield f"The runs differ in {name}: {', '.join(map(str, values))}"
+    for name, metric in compared().items():
+        without = [str(trial.path) for trial in trials if not trial.final.values(name)]
+        if without:
+            runs = ", ".join(without) if len(without) < len(trials) else "any run"
+            yield f"There is no {metric.label} in {runs}"
 
 
 def _environment(results: Results) -> Iterator[tuple[str, str]]:
@@ -196,7 +200,7 @@ def _environment(results: Results) -> Iterator[tuple[str, str]]:
 def _commands(results: Results) -> list[str]:
     """Command lines that train again what was reported."""
     benchmarks = (_benchmark_command(path, own) for path, own in results.benchmarks.items() if own)
-    runs = (_command(trial.run.config) for trial in results.trials if trial.benchmark is None)
+    runs = (_command(trial.config) for trial in results.trials if trial.benchmark is None)
     return [*benchmarks, *runs]
 
 
@@ -206,17 +210,8 @@ def _benchmark_command(path: Path, benchmark: Mapping[str, Any]) -> str:
     except (KeyError, TypeError):
         return f"# {path / 'benchmark.json'} does not say how it was run"
     shipped = resources.files("semore_gym.benchmark").joinpath("matrices", f"{name}.yaml").is_file()
-    return shlex.join(
-        [
-            "semore",
-            "benchmark",
-            name if shipped else f"{name}.yaml",
-            "--budget",
-            budget,
-            "--seeds",
-            str(seeds),
-        ]
-    )
+    matrix = name if shipped else f"{name}.yaml"
+    return shlex.join(["semore", "benchmark", matrix, "--budget", budget, "--seeds", str(seeds)])
 
 
 def _command(config: TrainConfig) -> str:

@@ -47,13 +47,13 @@ def name_trials(trials: Sequence[Trial]) -> dict[Path, str]:
             parts.append(benchmarks[trial.benchmark])
         if len(backends) > 1:
             parts.append(trial.facts["backend"])
-        labels[trial.run.path] = " · ".join(parts)
+        labels[trial.path] = " · ".join(parts)
     return _told_apart(trials, labels)
 
 
 def named_variant(trial: Trial) -> str:
     """A trial's label, or the variant that its config asks for; an algorithm's own goes without saying."""
-    config = trial.run.config
+    config = trial.config
     return trial.facts["variant"] if config.label or "variant" in config.algo_options else ""
 
 
@@ -66,8 +66,8 @@ def grouped(trials: Sequence[Trial], labels: Mapping[Path, str]) -> dict[tuple[s
     """Trials by label and scenario, in the order of the labels."""
     groups: dict[tuple[str, str], list[Trial]] = defaultdict(list)
     order = list(labels)
-    for trial in sorted(trials, key=lambda trial: order.index(trial.run.path)):
-        groups[labels[trial.run.path], trial.facts["scenario"]].append(trial)
+    for trial in sorted(trials, key=lambda trial: order.index(trial.path)):
+        groups[labels[trial.path], trial.facts["scenario"]].append(trial)
     return groups
 
 
@@ -85,14 +85,14 @@ def _told_apart(trials: Sequence[Trial], labels: Mapping[Path, str]) -> dict[Pat
 
 def _suffixes(group: Sequence[Trial]) -> dict[Path, str]:
     """What tells trials of one label and scenario apart, if it is more than the seed."""
-    settings = {trial.run.path: _settings(trial) for trial in group}
+    settings = {trial.path: _settings(trial) for trial in group}
     names = {name for own in settings.values() for name in own}
     varying = sorted(name for name in names if len({own.get(name) for own in settings.values()}) > 1)
     found = {
         path: "".join(f" · {name}={own.get(name, 'default')}" for name in varying)
         for path, own in settings.items()
     }
-    twice = Counter((trial.facts["seed"], found[trial.run.path]) for trial in group)
+    twice = Counter((trial.facts["seed"], found[trial.path]) for trial in group)
     if max(twice.values()) > 1:
         folders = _names(found)
         return {path: f"{text} · {folders[path]}" for path, text in found.items()}
@@ -107,6 +107,6 @@ def _names(folders: Iterable[Path]) -> dict[Path, str]:
 
 def _settings(trial: Trial) -> dict[str, str]:
     """Settings that must agree for two runs to be averaged, each as JSON."""
-    config = asdict(trial.run.config)
+    config = asdict(trial.config)
     options = config.pop("algo_options")
     return {name: json.dumps(value) for name, value in {**config, **options}.items() if name not in FREE}

@@ -1,87 +1,103 @@
-"""Statistics of a set of episodes."""
+"""The metrics of an episode: how they are called, computed and written, and which values are better."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
-
-import numpy as np
-import numpy.typing as npt
-
-RESAMPLES = 2000
-CONFIDENCE = 0.95
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import fsum
+from typing import Any, Literal, NamedTuple
 
 
-class Metric(NamedTuple):
-    """One quantity over a set of episodes, in the quantity's unit."""
+class Step(NamedTuple):
+    """One agent step, as the environment told it."""
 
-    mean: float
-    std: float  # of the episodes, with their number as the divisor
-    iqm: float  # interquartile mean
-    low: float  # of the interquartile mean's 95% bootstrap interval
-    high: float
-    mean_low: float  # of the mean's 95% bootstrap interval
-    mean_high: float
-    size: int  # how many values; one has neither spread nor interval
+    reward: float
+    ticks: int | None  # of the simulator; None where the environment has none
+    info: Mapping[str, Any]
 
 
-class Quantity(NamedTuple):
-    """How a quantity is called and measured."""
+Compute = Callable[[Sequence[Step]], float | None]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """Something that is measured of every episode.
+
+    Args:
+        label: How it is called in tables and on axes.
+        unit: Of its values; "" if they have none.
+        better: Which values are; None if it tells of an episode and not how well it went.
+        compute: Its value from an episode's steps; None where the environment does not tell.
+        digits: Decimal places of values from 10 upwards; those below have one at least.
+    """
 
     label: str
     unit: str
+    better: Literal["higher", "lower"] | None
+    compute: Compute
+    digits: int = 0
 
     @property
     def title(self) -> str:
         """Label and unit, for a column or an axis."""
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
+    @property
+    def head(self) -> str:
+        """The title and an arrow that points to the better values."""
+        return f"{self.title}\u00a0{'↑' if self.better == 'higher' else '↓'}"
 
-# Those of Semore's Table 1, and the length of an episode.
-QUANTITIES: Mapping[str, Quantity] = {
-    "episode_reward": Quantity("episode reward", ""),
-    "distance": Quantity("distance", "m"),
-    "crash_intensity": Quantity("crash intensity", "N·s"),
-    "average_steer": Quantity("average steer", "%"),
-    "average_brake": Quantity("average brake", "%"),
-    "ticks": Quantity("length", "ticks"),
-    "steps": Quantity("length", "agent steps"),
+    def decimals(self, mean: float) -> int:
+        """Decimal places that values around `mean` are written with."""
+        return self.digits if abs(mean) >= 10.0 else max(self.digits, 1)
+
+
+def total(info: str) -> Compute:
+    """The sum over an episode's steps of what an info tells of each."""
+
+    def compute(steps: Sequence[Step]) -> float | None:
+        told = [float(step.info[info]) for step in steps if info in step.info]
+        return fsum(told) if told else None
+
+    return compute
+
+
+def percentage(info: str) -> Compute:
+    """The mean over an episode's ticks of an info's absolute value, times 100; it holds during its step."""
+
+    def compute(steps: Sequence[Step]) -> float | None:
+        told = [step for step in steps if info in step.info]
+        ticks = [1 if step.ticks is None else step.ticks for step in told]
+        values = (count * abs(float(step.info[info])) for count, step in zip(ticks, told, strict=True))
+        return 100.0 * fsum(values) / max(sum(ticks), 1) if told else None
+
+    return compute
+
+
+def _ticks(steps: Sequence[Step]) -> int | None:
+    return None if steps[0].ticks is None else sum(step.ticks or 0 for step in steps)
+
+
+# Those of Semore's Table 1, and the length of an episode. A line more is a metric more: in evaluations, CSV
+# files, tables and reports.
+METRICS: dict[str, Metric] = {
+    "episode_reward": Metric(
+        "episode reward", "", "higher", lambda steps: fsum(step.reward for step in steps)
+    ),
+    "distance": Metric("distance", "m", "higher", total("distance")),
+    "crash_intensity": Metric("crash intensity", "N·s", "lower", total("crash_intensity")),
+    "average_steer": Metric("average steer", "%", "lower", percentage("steer"), digits=2),
+    "average_brake": Metric("average brake", "%", "lower", percentage("brake"), digits=2),
+    "ticks": Metric("length", "ticks", None, _ticks),
+    "steps": Metric("length", "agent steps", None, len),
 }
 
 
-def interquartile_mean(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Mean of the middle half: a quarter of the values, rounded down, is left out at each end.
-
-    Args:
-        values: (..., N); the mean runs over the last axis.
-
-    Returns:
-        (...) float64.
-    """
-    ordered = np.sort(np.asarray(values, np.float64), axis=-1)
-    cut = ordered.shape[-1] // 4
-    middle: npt.NDArray[np.float64] = ordered[..., cut : ordered.shape[-1] - cut].mean(axis=-1)
-    return middle
+def compared() -> dict[str, Metric]:
+    """The metrics by which policies are compared, by name."""
+    return {name: metric for name, metric in METRICS.items() if metric.better}
 
 
-def summarise(values: Sequence[float]) -> Metric:
-    """Statistics of one quantity, one value an episode.
-
-    The intervals are percentile bootstraps over the episodes, drawn with a fixed seed: the same values
-    always give the same interval.
-
-    Args:
-        values: At least one.
-    """
-    sample = np.asarray(values, np.float64)
-    drawn = np.random.default_rng(0).integers(len(sample), size=(RESAMPLES, len(sample)))
-    low, high = _interval(interquartile_mean(sample[drawn]))
-    mean_low, mean_high = _interval(sample[drawn].mean(axis=-1))
-    iqm = float(interquartile_mean(sample))
-    return Metric(float(sample.mean()), float(sample.std()), iqm, low, high, mean_low, mean_high, len(sample))
-
-
-def _interval(statistics: npt.NDArray[np.float64]) -> tuple[float, float]:
-    tail = (1.0 - CONFIDENCE) / 2.0
-    low, high = np.quantile(statistics, [tail, 1.0 - tail])
-    return float(low), float(high)
+def rounded(value: float, digits: int) -> str:
+    """A number with so many decimal places, and no -0."""
+    return f"{round(float(value), digits) + 0.0:.{digits}f}"

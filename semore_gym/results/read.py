@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -12,17 +12,14 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from semore_gym.config import TrainConfig
+from semore_gym.results.record import EpisodeRecord, Evaluation
+from semore_gym.utils.files import read_rows
 
-from semore_gym.evaluation import EpisodeResult, Evaluation
-from semore_gym.results.statistics import Array
-from semore_gym.training.run_folder import SHIFTED, RunFolder
-
-# The columns of Table 1.
-METRICS = ("episode_reward", "distance", "crash_intensity", "average_steer", "average_brake")
 # What the rows say of the run that they belong to.
 FACTS = ("method", "variant", "scenario", "seed", "backend", "weather", "device", "versions", "git_revision")
-TABLE = "evaluation_episodes"
+EPISODES = "evaluation_episodes"  # the table of the evaluations' episodes
+SHIFTED = "shifted_episodes"  # the table of what the agent does elsewhere than trained
 
 
 @dataclass(frozen=True)
@@ -33,16 +30,14 @@ class Shifted:
     weather: str
     evaluation: Evaluation
 
-    def scores(self) -> Array:
-        """As `Trial.scores`."""
-        return _means(self.evaluation)
-
 
 @dataclass(frozen=True)
 class Trial:
     """One finished training run and its evaluations."""
 
-    run: RunFolder
+    path: Path
+    """The run's folder."""
+    config: TrainConfig
     benchmark: Path | None
     """The benchmark's folder that it lies in."""
     facts: Mapping[str, str]
@@ -60,15 +55,10 @@ class Trial:
         """The evaluation of the agent at the training's end."""
         return next(reversed(self.evaluations.values()))
 
-    def scores(self) -> Array:
-        """Means of the final evaluation's episodes: (5,) float64, in the order of `METRICS`."""
-        return _means(self.final)
-
     def course(self, metric: str) -> tuple[list[int], list[float]]:
-        """Agent steps of the evaluations in which an episode counts, and the means of a metric there."""
-        counted = {step: found for step, found in self.evaluations.items() if found.counted}
-        index = METRICS.index(metric)
-        return list(counted), [float(_means(found)[index]) for found in counted.values()]
+        """Agent steps of the evaluations in which a metric was measured, and its means there."""
+        means = {step: found.mean(metric) for step, found in self.evaluations.items() if found.values(metric)}
+        return list(means), list(means.values())
 
 
 @dataclass(frozen=True)
@@ -105,7 +95,7 @@ def read_results(paths: Sequence[Path]) -> Results:
             trials += _read_or_name(path, None, gaps)
         else:
             raise ValueError(f"{path} is neither a benchmark (benchmark.json) nor a run (config.json)")
-    folders = [trial.run.path.resolve() for trial in trials]
+    folders = [trial.path.resolve() for trial in trials]
     if len(set(folders)) < len(folders):
         raise ValueError(f"a run was given twice: {', '.join(map(str, paths))}")
     return Results(trials, gaps, benchmarks)
@@ -136,48 +126,60 @@ def _read_or_name(path: Path, benchmark: Path | None, gaps: list[str]) -> Iterat
     except (ValueError, csv.Error) as error:
         gaps.append(str(error) if str(path) in str(error) else f"{path}: {error}")
         return
-    gaps += [
-        f"{path}: no result of {shift}" for shift in trial.run.config.shifts if shift not in trial.shifted
-    ]
+    gaps += [f"{path}: no result of {shift}" for shift in trial.config.shifts if shift not in trial.shifted]
     yield trial
 
 
 def _read_trial(path: Path, benchmark: Path | None) -> Trial:
     if not path.is_dir():
         raise ValueError("not begun")
-    run = RunFolder(path)
-    rows = _whole_rows(run, TABLE)
+    config = read_config(path)
+    rows = _whole_rows(path, EPISODES)
     if not rows:
-        raise ValueError(f"no {TABLE}.csv, so no evaluation yet")
-    with _named_damage(TABLE):
-        evaluations = {
-            int(step): Evaluation(map(_episode, group)) for step, group in groupby(rows, itemgetter("step"))
-        }
+        raise ValueError(f"no {EPISODES}.csv, so no evaluation yet")
+    with _named_damage(EPISODES):
+        evaluations = {int(step): _evaluation(group) for step, group in groupby(rows, itemgetter("step"))}
         facts = {name: rows[-1][name] for name in FACTS}
         wall_seconds = float(rows[-1]["wall_seconds"])
         memory = [int(row["gpu_memory"]) for row in rows if row.get("gpu_memory")]
-    shifted = _read_shifted(run, max(evaluations))
-    trial = Trial(run, benchmark, facts, evaluations, shifted, wall_seconds, max(memory, default=None))
+    shifted = _read_shifted(path, max(evaluations))
+    peak = max(memory, default=None)
+    trial = Trial(path, config, benchmark, facts, evaluations, shifted, wall_seconds, peak)
     _refuse_unfinished(trial)
     return trial
 
 
-def _read_shifted(run: RunFolder, steps: int) -> dict[str, Shifted]:
+def read_config(run: Path) -> TrainConfig:
+    """Read the config of a run's folder.
+
+    Raises:
+        ValueError: If there is none, or it cannot be used.
+    """
+    file = run / "config.json"
+    if not file.is_file():
+        raise ValueError(f"{run} is no run folder: it has no config.json")
+    try:
+        return TrainConfig.from_json(file.read_text())
+    except ValueError as error:
+        raise ValueError(f"{file} cannot be used: {error}") from error
+
+
+def _read_shifted(path: Path, steps: int) -> dict[str, Shifted]:
     """What the agent did elsewhere after so many steps, where an episode counts."""
     found = {}
-    rows = _whole_rows(run, SHIFTED)
+    rows = _whole_rows(path, SHIFTED)
     with _named_damage(SHIFTED):
         rows = [row for row in rows if int(row["step"]) == steps]
         for shift, group in groupby(rows, itemgetter("shift")):
             own = list(group)
-            shifted = Shifted(own[0]["scenario"], own[0]["weather"], Evaluation(map(_episode, own)))
+            shifted = Shifted(own[0]["scenario"], own[0]["weather"], _evaluation(own))
             if shifted.evaluation.counted:
                 found[shift] = shifted
     return found
 
 
-def _whole_rows(run: RunFolder, table: str) -> list[dict[str, str]]:
-    rows = run.rows(table)
+def _whole_rows(path: Path, table: str) -> list[dict[str, str]]:
+    rows = read_rows(path / f"{table}.csv")
     if any(None in row.values() for row in rows):
         raise ValueError(f"{table}.csv is damaged: a row breaks off")
     return rows
@@ -192,7 +194,7 @@ def _named_damage(table: str) -> Iterator[None]:
 
 
 def _refuse_unfinished(trial: Trial) -> None:
-    config, last = trial.run.config, max(trial.evaluations)
+    config, last = trial.config, max(trial.evaluations)
     if last < config.steps:
         raise ValueError(f"unfinished: {last:,} of {config.steps:,} agent steps")
     if (episodes := len(trial.final.rows)) < config.evaluation_episodes:
@@ -201,23 +203,5 @@ def _refuse_unfinished(trial: Trial) -> None:
         raise ValueError("the simulator was lost in every episode of the last evaluation")
 
 
-def _episode(row: Mapping[str, str]) -> EpisodeResult:
-    reward, distance, crash, steer, brake = (float(row[name]) for name in METRICS)
-    return EpisodeResult(
-        episode=int(row["episode"]),
-        seed=int(row["episode_seed"]),
-        episode_reward=reward,
-        steps=int(row["steps"]),
-        ticks=int(row["ticks"]),
-        distance=distance,
-        crash_intensity=crash,
-        average_steer=steer,
-        average_brake=brake,
-        end_reason=row["end_reason"],
-    )
-
-
-def _means(evaluation: Evaluation) -> Array:
-    values = [[getattr(row, name) for name in METRICS] for row in evaluation.counted]
-    means: Array = np.asarray(values, np.float64).mean(axis=0)
-    return means
+def _evaluation(rows: Iterable[Mapping[str, str]]) -> Evaluation:
+    return Evaluation(map(EpisodeRecord.from_row, rows))

@@ -1,93 +1,110 @@
-"""The tidy table of a run's evaluation episodes: all that is needed to redo the statistics."""
+"""What an evaluation found: its episodes, from the rollout to the report, and their statistics."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 
-from semore_gym.config import EnvConfig, TrainConfig
-from semore_gym.envs.naming import place_of
-from semore_gym.evaluation import Evaluation
-from semore_gym.policies import ALGORITHMS
-from semore_gym.training.build import keywords
-from semore_gym.training.run_folder import RunFolder
-from semore_gym.utils.provenance import git_revision, versions
+from semore_gym.results.metrics import METRICS
+from semore_gym.results.statistics import Summary, summarise
+from semore_gym.utils.files import write_rows
+
+LOST = "simulator_error"
 
 
-class EpisodeRows:
-    """Turns evaluations into rows that say whose they are.
+@dataclass(frozen=True)
+class EpisodeRecord:
+    """One episode of an evaluation."""
+
+    episode: int  # its number in the evaluation
+    seed: int  # that the environment was reset with
+    end_reason: str  # the environment's, or "terminated" or "truncated"
+    metrics: Mapping[str, float]  # by their names in `METRICS`; without those that were not measured
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, str]) -> EpisodeRecord:
+        """Read a row of evaluation_episodes.csv; what is empty or has no column was not measured.
+
+        Raises:
+            KeyError: If a column is missing that every table has; every environment tells the reward.
+            ValueError: If a number is none.
+        """
+        measured = [name for name in METRICS if row.get(name) or name == "episode_reward"]
+        metrics = {name: float(row[name]) for name in measured}
+        return cls(int(row["episode"]), int(row["episode_seed"]), row["end_reason"], metrics)
+
+    def columns(self) -> dict[str, Any]:
+        """What tables hold of it: every metric, None where it was not measured, and the end."""
+        return {name: self.metrics.get(name) for name in METRICS} | {"end_reason": self.end_reason}
+
+
+class Evaluation:
+    """Episodes and their statistics.
+
+    Episodes that ended because the simulator was lost are counted and left out of every statistic.
+    Several evaluations, for example of several training seeds, are pooled by `Evaluation(a.rows + b.rows)`.
 
     Args:
-        run: The run that is evaluated.
-        device: Where its networks live.
-        place: Where it drives; None is where it is trained.
+        rows: The episodes.
     """
 
-    def __init__(self, run: RunFolder, device: torch.device, place: EnvConfig | None = None) -> None:
-        config: TrainConfig = run.config
-        scenario, weather = place_of(place or config)
-        self._device = device
-        self._frame_skip = config.frame_skip
-        self._run = {
-            "trial": run.path.absolute().name,
-            "method": config.algo,
-            "variant": variant(config),
-            "scenario": scenario,
-            "seed": config.seed,
-        }
-        self._place = {"weather": weather, "backend": config.backend or "embedded"}
-        self._source = {
-            "git_revision": git_revision(),
-            "versions": " ".join(f"{name}={value}" for name, value in versions().items()),
-            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        }
+    def __init__(self, rows: Iterable[EpisodeRecord]) -> None:
+        self.rows = tuple(rows)
 
-    def of(self, result: Evaluation, agent_steps: int, wall_seconds: float) -> list[dict[str, Any]]:
-        """One row an episode.
+    def __repr__(self) -> str:
+        return f"<Evaluation of {self.episode_count}>"
+
+    @property
+    def episode_count(self) -> str:
+        """How many episodes there are, in words."""
+        return "1 episode" if len(self.rows) == 1 else f"{len(self.rows)} episodes"
+
+    @property
+    def counted(self) -> tuple[EpisodeRecord, ...]:
+        """The episodes that the statistics are made of."""
+        return tuple(row for row in self.rows if row.end_reason != LOST)
+
+    def values(self, metric: str) -> list[float]:
+        """A metric of each episode that counts, where it was measured."""
+        return [row.metrics[metric] for row in self.counted if metric in row.metrics]
+
+    def mean(self, metric: str) -> float:
+        """The mean of a metric's `values`; NaN if there is none."""
+        values = self.values(metric)
+        return float(np.mean(values)) if values else float("nan")
+
+    def metrics(self) -> dict[str, Summary]:
+        """Statistics of each of `METRICS` that the environment tells, by name; empty if no episode counts."""
+        return {name: summarise(values) for name in METRICS if (values := self.values(name))}
+
+    def end_reasons(self) -> dict[str, int]:
+        """How often each end came, the most frequent first."""
+        return dict(Counter(row.end_reason for row in self.rows).most_common())
+
+    def summary(self) -> str:
+        """The metrics as a text table, for people."""
+        head = ("value", "") if len(self.counted) == 1 else ("mean ± std", "IQM [95% interval]")
+        lines = [f"{'':<24}{head[0]:>20}   {head[1]:>30}".rstrip()]
+        for name, found in self.metrics().items():
+            spread, middle = found.texts()
+            lines.append(f"{METRICS[name].title:<24}{spread:>20}   {middle:>30}".rstrip())
+        lost = len(self.rows) - len(self.counted)
+        lines.append(
+            self.episode_count + (f", {lost} of them lost by the simulator and left out" if lost else "")
+        )
+        lines.append("ends: " + ", ".join(f"{reason} {n}" for reason, n in self.end_reasons().items()))
+        return "\n".join(lines)
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write one line an episode; what the environment does not report stays empty.
 
         Args:
-            result: The evaluation.
-            agent_steps: That the agent had been trained for.
-            wall_seconds: That the run had taken, without its interruptions [s].
-
-        Returns:
-            Rows with the run (trial, method, variant, scenario, seed), the moment (step [agent steps],
-            simulator_ticks, wall_seconds [s], gpu_memory [MiB, the most so far]), the episode (episode,
-            episode_seed, weather, backend), the quantities of `semore_gym.evaluation`, end_reason,
-            git_revision, versions and device.
+            path: Replaced as a whole once everything is written.
         """
-        gpu_memory = peak_gpu_memory(self._device)
-        moment = {"step": agent_steps, "simulator_ticks": agent_steps * self._frame_skip}
-        return [
-            {
-                **self._run,
-                **moment,
-                "episode": row.episode,
-                "episode_seed": row.seed,
-                **self._place,
-                "episode_reward": row.episode_reward,
-                "distance": row.distance,
-                "crash_intensity": row.crash_intensity,
-                "average_steer": row.average_steer,
-                "average_brake": row.average_brake,
-                "ticks": row.ticks,
-                "steps": row.steps,
-                "end_reason": row.end_reason,
-                "wall_seconds": round(wall_seconds, 1),
-                "gpu_memory": gpu_memory,
-                **self._source,
-            }
-            for row in result.rows
-        ]
-
-
-def variant(config: TrainConfig) -> str:
-    """The config's label, or else the variant that its algorithm has; "" if that has none."""
-    own = {**keywords(ALGORITHMS.load(config.algo)), **config.algo_options}
-    return config.label or str(own.get("variant", ""))
-
-
-def peak_gpu_memory(device: torch.device) -> int | None:
-    """The most that torch has held on the GPU so far in this process [MiB]; None elsewhere than on CUDA."""
-    return round(torch.cuda.max_memory_allocated(device) / 2**20) if device.type == "cuda" else None
+        rows = [{"episode": row.episode, "seed": row.seed, **row.columns()} for row in self.rows]
+        write_rows(Path(path), rows)

@@ -17,8 +17,8 @@ from stable_baselines3.common.type_aliases import TrainFreq
 from semore_gym.config import TrainConfig
 from semore_gym.evaluation import Evaluation, evaluate
 from semore_gym.policies import VisualSAC
-from semore_gym.results.record import EpisodeRows
 from semore_gym.training.checkpoint import Position, save_checkpoint
+from semore_gym.training.episode_rows import EpisodeRows
 from semore_gym.training.random_state import preserved, restore_random_state
 from semore_gym.training.run_folder import RunFolder
 

@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import signal
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
-import torch
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.noise import OrnsteinUhlenbeckActionNoise
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
 from semore_gym.backends.carla.config import CarlaConfig
 from semore_gym.backends.selection import backend_name
-from semore_gym.config import EnvConfig, TrainConfig, check_names
+from semore_gym.config import EnvConfig, TrainConfig
+from semore_gym.envs.driving_env import DrivingEnv
 from semore_gym.envs.naming import elsewhere
 from semore_gym.judges import JUDGES
 from semore_gym.make_env import make_env
-from semore_gym.masks.config import is_asynchronous, uses_models
+from semore_gym.masks import MaskConfig
 from semore_gym.policies import ALGORITHMS, VisualSAC, make_algorithm
 from semore_gym.registry import import_prefix
 from semore_gym.scenarios import SCENARIOS
 from semore_gym.training.loggers import require_wandb
-from semore_gym.utils.devices import cpus
+from semore_gym.utils.devices import check_device, cpus
+from semore_gym.utils.signatures import check_names, keywords
 
-ENV_OPTIONS = ["reward", "walker_hit_ends", "segmentation", "depth"]
+SET_BY_ENV_FIELD = {"scenario", "render_mode"} | {item.name for item in fields(EnvConfig)}
 SET_BY_FIELD = {"policy", "env", "seed", "device", "verbose", "tensorboard_log", "_init_setup_model"}
 
 
@@ -50,7 +50,8 @@ def build_env(
     """
     if import_prefix("env", config.env) not in (ids := [f"SemoreCarla-{name}-v0" for name in SCENARIOS]):
         raise ValueError(f"unknown env {config.env!r}; known: {', '.join(ids)}")
-    check_names("env_options", config.env_options, ENV_OPTIONS)
+    known = [name for name in keywords(DrivingEnv) if name not in SET_BY_ENV_FIELD]
+    check_names("env_options", config.env_options, known)
     return make_env(
         config.env,
         observation=config.observation,
@@ -71,7 +72,7 @@ def build_env(
 
 def _pictures(config: EnvConfig, masks: str | None) -> dict[str, Any]:
     """What `make_env` is told about frames and masks."""
-    late = is_asynchronous(config.mask_options)  # then the masks come through the replay buffer
+    late = mask_config(config).asynchronous  # then the masks come through the replay buffer
     return {
         "masks": masks or ("none" if late else config.masks),
         "mask_options": {} if masks or late else config.mask_options,
@@ -81,9 +82,18 @@ def _pictures(config: EnvConfig, masks: str | None) -> dict[str, Any]:
     }
 
 
+def mask_config(config: EnvConfig) -> MaskConfig:
+    """Read which masks a config wants.
+
+    Raises:
+        ValueError: If one of their options is wrong.
+    """
+    return MaskConfig.parse(config.masks, config.mask_options)
+
+
 def shown(config: EnvConfig) -> EnvConfig:
     """The config for an episode that is only looked at: no model is loaded for its masks."""
-    return replace(config, masks="none", mask_options={}) if uses_models(config.masks) else config
+    return replace(config, masks="none", mask_options={}) if mask_config(config).uses_models else config
 
 
 def on_carla(config: EnvConfig) -> bool:
@@ -109,12 +119,8 @@ def build_vec_env(config: EnvConfig, n_envs: int, *, masks: str | None = None) -
     Raises:
         ValueError: As `build_env`, or if each of several environments would load models for its masks.
     """
-    if (
-        n_envs > 1
-        and masks is None
-        and uses_models(config.masks)
-        and not is_asynchronous(config.mask_options)
-    ):
+    wanted = mask_config(config)
+    if n_envs > 1 and masks is None and wanted.uses_models and not wanted.asynchronous:
         raise ValueError(
             f"masks {config.masks} with {n_envs} environments need mask_options asynchronous=true: otherwise "
             "each of them loads the models"
@@ -243,60 +249,21 @@ def load_model(path: Path, algo: str, env: VecEnv | None = None, device: str = "
         raise ValueError(f"{path}: {error}") from error
 
 
-def check_device(device: str) -> None:
-    """Refuse a device that this machine lacks: SB3 would quietly take the CPU.
-
-    Raises:
-        ValueError: If the device is not auto and torch cannot use it.
-    """
-    if device == "auto":
-        return
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error
-
-
 def check_algo_options(config: TrainConfig) -> None:
     """Compare `config.algo_options` with the keywords that the algorithm's constructor takes.
 
     Raises:
         ValueError: If one is unknown, has a field of its own, or a number was wanted and not given.
     """
-    fields = sorted(SET_BY_FIELD & set(config.algo_options))
-    if fields:
-        raise ValueError(f"algo_options must not hold {fields}: these are set elsewhere")
+    reserved = sorted(SET_BY_FIELD & set(config.algo_options))
+    if reserved:
+        raise ValueError(f"algo_options must not hold {reserved}: these are set elsewhere")
     known = keywords(ALGORITHMS.load(config.algo))
-    check_names(f"options of {config.algo}", config.algo_options, sorted(known))
+    check_names(f"options of {config.algo}", config.algo_options, sorted(known.keys() - SET_BY_FIELD))
     for name, value in config.algo_options.items():
         default = known[name]
         if isinstance(default, (int, float)) and isinstance(value, str) and name != "learning_rate":
             raise ValueError(f"option {name} of {config.algo} must be like {default!r}, got {value!r}")
-
-
-def keywords(algorithm: type) -> dict[str, Any]:
-    """Names and defaults of what a constructor takes, following **kwargs up to its base classes.
-
-    The names that a config has fields for are left out.
-    """
-    found: dict[str, Any] = {}
-    for base in algorithm.__mro__:
-        if "__init__" not in vars(base):
-            continue
-        parameters = inspect.signature(vars(base)["__init__"]).parameters.values()
-        for parameter in parameters:
-            if parameter.kind is not parameter.VAR_KEYWORD and parameter.name != "self":
-                found.setdefault(parameter.name, parameter.default)
-        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-            break
-    return {name: default for name, default in found.items() if name not in SET_BY_FIELD}
-
-
-def set_threads(threads: int | None) -> int:
-    """Tell torch how many CPU threads to compute with; None leaves its choice. Returns the number."""
-    if threads is not None:
-        torch.set_num_threads(threads)
-    return torch.get_num_threads()
 
 
 def _monitored(config: EnvConfig, index: int, masks: str | None) -> gym.Env[Any, Any]:

@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
-from semore_gym.config import check_names
 from semore_gym.policies import VisualSAC
 from semore_gym.training.random_state import random_state
 from semore_gym.training.run_folder import RunFolder
 from semore_gym.utils.files import new_folder, remove_folder
+from semore_gym.utils.signatures import check_names
 
 KEPT = 2  # checkpoints
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -12,12 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from semore_gym.config import TrainConfig
-from semore_gym.utils.files import UNFINISHED, write_text
+from semore_gym.results.read import SHIFTED, read_config
+from semore_gym.utils.files import UNFINISHED, read_rows, write_rows, write_text
 
-SHIFTED = "shifted_episodes"  # the table of what the agent does elsewhere than trained
-WEIGHTS = "model.safetensors"  # of a shared agent
 ENDED = "ended.json"  # in a run's folder: how long the training was that left everything
-PRETRAINED = Path(__file__).parents[1] / "pretrained"  # the shared agent that ships with the package
 
 
 class RunFolder:
@@ -38,13 +34,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        config = path / "config.json"
-        if not config.is_file():
-            raise ValueError(f"{path} is no run folder: it has no config.json")
-        try:
-            self.config = TrainConfig.from_json(config.read_text())
-        except ValueError as error:
-            raise ValueError(f"{config} cannot be used: {error}") from error
+        self.config = read_config(path)
         self.replay = path / "replay"
         self.tensorboard = path / "tensorboard"
         self.curve = path / "learning_curve.png"
@@ -129,20 +119,11 @@ class RunFolder:
 
     def rows(self, name: str) -> list[dict[str, str]]:
         """Read the rows of a table, for example "episodes"; none where there is no file yet."""
-        path = self.path / f"{name}.csv"
-        if not path.is_file():
-            return []
-        with path.open(newline="") as file:
-            return list(csv.DictReader(file))
+        return read_rows(self.path / f"{name}.csv")
 
     def write_rows(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write a table whole; a row leaves those columns empty that others have and it has not."""
-        text = io.StringIO()
-        columns = dict.fromkeys(name for row in rows for name in row)
-        writer = csv.DictWriter(text, list(columns), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_text(self.path / f"{name}.csv", text.getvalue())
+        write_rows(self.path / f"{name}.csv", rows)
 
 
 def refuse_used(path: Path) -> None:
@@ -153,24 +134,6 @@ def refuse_used(path: Path) -> None:
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise ValueError(f"{path} exists already: resume it or choose another run folder")
-
-
-def shared_folder(policy: str) -> Path | None:
-    """The folder of a shared agent; None if `policy` names none.
-
-    Args:
-        policy: The folder's path, `pretrained` for the agent that ships with the package, or `hf:user/name`,
-            which is downloaded.
-
-    Raises:
-        ValueError: If it cannot be downloaded.
-    """
-    if policy.startswith("hf:"):
-        from semore_gym.hub.remote import download
-
-        return download(policy.removeprefix("hf:"))
-    folder = PRETRAINED if policy == "pretrained" else Path(policy)
-    return folder if (folder / WEIGHTS).is_file() else None
 
 
 def newest_run(root: Path = Path("runs")) -> Path:

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from semore_gym.envs.naming import elsewhere, place_of
 from semore_gym.evaluation import Evaluation, evaluate
 from semore_gym.policies import VisualSAC
-from semore_gym.results.record import EpisodeRows
+from semore_gym.results.read import SHIFTED
 from semore_gym.training.build import build_env
-from semore_gym.training.run_folder import SHIFTED, RunFolder
+from semore_gym.training.episode_rows import EpisodeRows
+from semore_gym.training.run_folder import RunFolder
 
 
 def drive_shifts(

@@ -14,7 +14,6 @@ from semore_gym.backends.base import SimulatorError
 from semore_gym.config import TrainConfig
 from semore_gym.evaluation import Evaluation, plot_learning_curve, record_episode
 from semore_gym.masks.asynchronous import AsyncMasks
-from semore_gym.masks.config import late_masks
 from semore_gym.policies import LateMasks, VisualSAC
 from semore_gym.training.bookkeeper import Bookkeeper, stops_cleanly
 from semore_gym.training.build import (
@@ -24,8 +23,8 @@ from semore_gym.training.build import (
     check_training,
     close_vec_env,
     load_model,
+    mask_config,
     on_carla,
-    set_threads,
     shown,
     with_backend,
 )
@@ -35,6 +34,7 @@ from semore_gym.training.mask_log import MaskLog
 from semore_gym.training.progress import ProgressBar, evaluation_line
 from semore_gym.training.run_folder import RunFolder, refuse_used
 from semore_gym.training.shifts import drive_shifts
+from semore_gym.utils.devices import set_threads
 from semore_gym.wrappers.semantic_mask import COSTLY_EVERY
 
 logger = logging.getLogger(__name__)
@@ -147,7 +147,7 @@ class Trainer:
         config = self.run.config
         done = self.agent_steps
         self.model.set_logger(training_log(self.run, done))
-        masks = late_masks(config.masks, config.mask_options, config.env)
+        masks = mask_config(config).start_worker(config.env)
         evaluation_env = None if on_carla(config) else build_env(config, masks="none")
         bookkeeper = Bookkeeper(self.run, evaluation_env, self._start, self._tell_evaluation)
         bar = ProgressBar(self.console, config.steps)

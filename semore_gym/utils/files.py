@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 UNFINISHED = ".unfinished"  # suffix of what is being written
 
@@ -14,7 +18,26 @@ UNFINISHED = ".unfinished"  # suffix of what is being written
 def write_text(path: Path, text: str) -> None:
     """Write a file so that a reader finds the old content or the new one, never a part."""
     with new_file(path) as unfinished:
-        unfinished.write_text(text)
+        unfinished.write_text(text, encoding="utf-8")
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Read the rows of a CSV table; none where there is no file."""
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write a CSV table whole; a row leaves those columns empty that others have and it has not."""
+    text = io.StringIO()
+    writer = csv.DictWriter(
+        text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n"
+    )
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
 
 
 @contextmanager
@@ -22,9 +45,20 @@ def new_file(path: Path) -> Iterator[Path]:
     """A name to write to; when the block is done the file is flushed to the disk and moved to `path`."""
     unfinished = path.with_name(f".{path.stem}{UNFINISHED}{path.suffix}")
     yield unfinished
-    _flush(unfinished)
+    flush(unfinished)
     os.replace(unfinished, path)
-    _flush(path.parent)
+    flush(path.parent)
+
+
+@contextmanager
+def cache_file(path: Path) -> Iterator[Path]:
+    """Like `new_file`, for a file that several processes may write at once and that a crash may lose.
+
+    What a killed process leaves has a name of its own, with `UNFINISHED` in it.
+    """
+    unfinished = path.with_name(f"{uuid4().hex}{UNFINISHED}")
+    yield unfinished
+    os.replace(unfinished, path)
 
 
 @contextmanager
@@ -38,10 +72,10 @@ def new_folder(path: Path) -> Iterator[Path]:
     unfinished.mkdir(parents=True)
     yield unfinished
     for file in unfinished.rglob("*"):
-        _flush(file)
-    _flush(unfinished)
+        flush(file)
+    flush(unfinished)
     os.rename(unfinished, path)
-    _flush(path.parent)
+    flush(path.parent)
 
 
 def remove_folder(path: Path) -> None:
@@ -52,7 +86,8 @@ def remove_folder(path: Path) -> None:
     shutil.rmtree(unfinished)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Wait until a file, or a folder's list of files, is on the disk."""
     if path.is_dir() and os.name == "nt":
         return  # Windows cannot flush a folder
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)

@@ -7,7 +7,6 @@ import base64
 import io
 import logging
 import os
-import random
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -19,19 +18,17 @@ from typing import Any
 from semore_gym.vlm.base import Picture, check_positive, enlarged
 from semore_gym.vlm.reply import MOST_BYTES, reply_text
 
-FINAL = (400, 401, 403, 404, 405, 413, 422)  # statuses that asking again does not change
-BACKOFF, LONGEST_BACKOFF = 0.25, 8.0  # first and longest mean wait before asking again [s]
-
 log = logging.getLogger(__name__)
 
 
 class EndpointChat:
     """Any server that speaks OpenAI's chat completions, one picture per request.
 
-    A request that fails (no connection, a server's error, an unreadable reply) is made again after a wait
-    that doubles each time, with jitter, until `retries` are used up or the batch's deadline comes: what is
-    missing then is given up, its requests cancelled and its connections closed. A call returns within the
-    deadline whatever the server does, and takes no more than 1 MiB of any reply.
+    A request that fails (no connection, a server's error, an unreadable reply) is made again as openai's
+    client does it, after a wait that the server names or that doubles each time, until `retries` are used up
+    or the batch's deadline comes: what is missing then is given up, its requests cancelled and its
+    connections closed. A call returns within the deadline whatever the server does, and takes no more than
+    1 MiB of any answer.
 
     Args:
         model: The model's name at the server.
@@ -99,40 +96,44 @@ class EndpointChat:
         import openai
 
         slots = asyncio.Semaphore(self.concurrency)
-        key = os.environ.get(self.key_variable) or "none"
-        async with openai.AsyncOpenAI(api_key=key, base_url=self.base_url, max_retries=0) as client:
+        left = max(0.0, deadline - time.perf_counter())
+        hooks: dict[str, list[Any]] = {"request": [self._count], "response": [_read]}
+        async with openai.AsyncOpenAI(
+            api_key=os.environ.get(self.key_variable) or "none",
+            base_url=self.base_url,
+            max_retries=self.retries,
+            timeout=left,
+            http_client=openai.DefaultAsyncHttpxClient(event_hooks=hooks),
+        ) as client:
             tasks = [
-                asyncio.ensure_future(self._insist(client, slots, picture, prompt))
+                asyncio.ensure_future(self._ask(client, slots, picture, prompt))
                 for picture, prompt in zip(pictures, prompts, strict=True)
             ]
             if tasks:
-                _, late = await asyncio.wait(tasks, timeout=max(0.0, deadline - time.perf_counter()))
+                _, late = await asyncio.wait(tasks, timeout=left)
                 for task in late:
                     task.cancel()
                 await asyncio.gather(*late, return_exceptions=True)
         return [None if task.cancelled() else task.result() for task in tasks]
 
-    async def _insist(
-        self, client: Any, slots: asyncio.Semaphore, picture: Picture, prompt: str
-    ) -> str | None:
-        """Ask until there is an answer or asking again is in vain."""
+    async def _ask(self, client: Any, slots: asyncio.Semaphore, picture: Picture, prompt: str) -> str | None:
         import openai
 
+        broken = [library.HTTPError for library in _http_libraries()]  # while an error's text was read
+        failures: tuple[type[Exception], ...] = (openai.APIError, OSError, *broken)
+        create = client.chat.completions.with_streaming_response.create
         async with slots:
-            request = self._request(picture, prompt)
-            for attempt in range(self.retries + 1):
-                if attempt:
-                    self._tally["retries"] += 1
-                    wait = min(LONGEST_BACKOFF, BACKOFF * 2 ** (attempt - 1))
-                    await asyncio.sleep(wait * random.uniform(0.5, 1.5))
-                try:
-                    return await _ask(client, request)
-                except (openai.APIError, OSError, ValueError) as error:
-                    reason = error
-                    if getattr(error, "status_code", None) in FINAL:
-                        break
+            try:
+                async with create(**self._request(picture, prompt)) as response:
+                    text: str = response.http_response.extensions["text"]
+                    return text
+            except failures as error:
+                reason = error.__cause__ or error
         log.warning("%s does not answer: %s: %.200s", self.base_url, type(reason).__name__, reason)
         return None
+
+    async def _count(self, request: Any) -> None:
+        self._tally["retries"] += request.headers.get("x-stainless-retry-count", "0") != "0"
 
     def _request(self, picture: Picture, prompt: str) -> dict[str, Any]:
         png = io.BytesIO()
@@ -151,26 +152,25 @@ class EndpointChat:
         }
 
 
-async def _ask(client: Any, request: dict[str, Any]) -> str:
-    """Make one request and read its reply, as far as it may be long.
+async def _read(response: Any) -> None:
+    """Read the text of a reply before openai's client sees it: what it raises here, the client asks again.
 
     Raises:
-        openai.APIError: If the server cannot be reached or says that it failed.
-        OSError: If the connection breaks.
-        ValueError: If the reply is not a chat completion, or too long.
+        DecodingError: httpx's, if the reply is not a chat completion, or too long.
     """
+    if not response.is_success:
+        return
     body = bytearray()
     try:
-        async with client.chat.completions.with_streaming_response.create(**request) as response:
-            async for piece in response.iter_bytes():
-                body += piece
-                if len(body) > MOST_BYTES:
-                    raise ValueError(f"the reply is longer than {MOST_BYTES} bytes")
-    except _transport_errors() as error:
-        raise ConnectionError(str(error)) from error
-    return reply_text(bytes(body))
+        async for piece in response.aiter_bytes():
+            body += piece
+            if len(body) > MOST_BYTES:
+                raise ValueError(f"the reply is longer than {MOST_BYTES} bytes")
+        response.extensions["text"] = reply_text(bytes(body))
+    except ValueError as error:
+        raise _http_libraries()[0].DecodingError(str(error)) from error
 
 
-def _transport_errors() -> tuple[type[Exception], ...]:
-    """What reading a reply may raise: openai's client is built on httpx up to a version, then on httpx2."""
-    return tuple(import_module(name).HTTPError for name in ("httpx", "httpx2") if find_spec(name))
+def _http_libraries() -> list[Any]:
+    """What openai's client is built on: httpx up to a version, then httpx2."""
+    return [import_module(name) for name in ("httpx2", "httpx") if find_spec(name)]

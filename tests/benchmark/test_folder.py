@@ -2,12 +2,14 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
-from semore_gym.benchmark.executors.worker import PROCESS
 from semore_gym.benchmark.folder import BenchmarkFolder, check_trials
 from semore_gym.benchmark.matrix import Matrix
+from semore_gym.benchmark.worker import PROCESS
 from semore_gym.evaluation.tally import episode_seed
+from semore_gym.utils.processes import mark_process
 
 SMALL = {
     "algo": "sac",
@@ -126,6 +128,14 @@ def test_training_on_the_evaluation_is_refused(tmp_path):
     with pytest.raises(ValueError, match="would be evaluated on episodes that it is trained on"):
         check_trials([replace(trial, config=replace(trial.config, seed=seed - 1))])
     check_trials([replace(trial, config=replace(trial.config, seed=seed - 2))])
+
+
+def test_no_command_is_given_for_a_trial_that_is_still_trained(tmp_path):
+    folder = BenchmarkFolder(MATRIX, tmp_path / "bench")
+    assert len(folder.commands()) == 2
+    mark_process(folder.runs["sac-HighWay-seed1"].path / PROCESS, psutil.Process())
+    with pytest.raises(ValueError, match="sac-HighWay-seed1 is still trained by process"):
+        folder.commands()
 
 
 def test_it_is_one_process_at_a_time(tmp_path):

@@ -28,14 +28,16 @@ def test_every_quantity_against_the_environments_own_log(track, gazing):
     assert len(logs) == len(evaluation.rows) == 12
     for row, (seed, reason, log) in zip(evaluation.rows, logs, strict=True):
         ticks = sum(entry[1] for entry in log)
-        assert (row.seed, row.end_reason, row.steps, row.ticks) == (seed, reason, len(log), ticks)
-        assert row.distance == pytest.approx(sum(entry[2] for entry in log))
-        assert row.crash_intensity == pytest.approx(sum(entry[3] for entry in log))
-        assert row.episode_reward == pytest.approx(sum(entry[2] - float(entry[0][0]) for entry in log))
+        assert (row.seed, row.end_reason) == (seed, reason)
+        assert (row.metrics["steps"], row.metrics["ticks"]) == (len(log), ticks)
+        assert row.metrics["distance"] == pytest.approx(sum(entry[2] for entry in log))
+        assert row.metrics["crash_intensity"] == pytest.approx(sum(entry[3] for entry in log))
+        reward = sum(entry[2] - float(entry[0][0]) for entry in log)
+        assert row.metrics["episode_reward"] == pytest.approx(reward)
         steer = [abs(float(action[0])) for action, ticks, *_ in log for _ in range(ticks)]
         brake = [max(-float(action[1]), 0.0) for action, ticks, *_ in log for _ in range(ticks)]
-        assert row.average_steer == pytest.approx(100 * np.mean(steer))
-        assert row.average_brake == pytest.approx(100 * np.mean(brake))
+        assert row.metrics["average_steer"] == pytest.approx(100 * np.mean(steer))
+        assert row.metrics["average_brake"] == pytest.approx(100 * np.mean(brake))
     assert len({row.seed for row in evaluation.rows}) == 12
 
 
@@ -76,7 +78,7 @@ def test_other_environments_have_a_reward_and_a_length():
     evaluation = evaluate(RandomPolicy(poles.action_space), poles, episodes=5)
     poles.close()
     assert evaluation.end_reasons() == {"terminated": 5}
-    assert all(row.episode_reward == row.steps for row in evaluation.rows)
+    assert all(row.metrics["episode_reward"] == row.metrics["steps"] for row in evaluation.rows)
 
 
 def test_a_model_of_sb3_is_asked_for_its_mean_action_or_a_sample():

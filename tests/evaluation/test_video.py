@@ -6,7 +6,7 @@ import pytest
 
 from semore_gym.evaluation import (
     ConstantPolicy,
-    EpisodeResult,
+    EpisodeRecord,
     Evaluation,
     plot_learning_curve,
     record_episode,
@@ -31,13 +31,13 @@ def test_video_shows_the_whole_episode(track, tmp_path):
     path = tmp_path / "episode.mp4"
     result = record_episode(ConstantPolicy((0, 1)), env, path, seed=5)
     assert result.seed == 5
-    assert result.steps == env.length
+    assert result.metrics["steps"] == env.length
     with imageio.get_reader(path) as video:
         assert video.get_meta_data()["fps"] == 10
         pictures = [*video.iter_data()]
-    assert len(pictures) == result.steps + 1 + 15
+    assert len(pictures) == result.metrics["steps"] + 1 + 15
     assert pictures[0].shape == (480, 884, 3)
-    for t, picture in enumerate(pictures[: result.steps + 1]):  # the scene's grey tells the step
+    for t, picture in enumerate(pictures[: result.metrics["steps"] + 1]):  # the scene's grey tells the step
         assert abs(picture[100:200, 100:200].mean() - min(8 * t, 255)) < 4
     assert list(tmp_path.iterdir()) == [path]
 
@@ -98,7 +98,7 @@ def test_learning_curve_is_the_same_from_rows_and_from_a_file(tmp_path):
 
 
 def test_learning_curve_draws_the_agent_and_the_references(tmp_path):
-    row = EpisodeResult(0, 0, 50.0, 10, 40, 30.0, 0.0, 0.0, 0.0, "horizon")
+    row = EpisodeRecord(0, 0, "horizon", {"episode_reward": 50.0, "distance": 30.0})
     plot_learning_curve(POINTS, tmp_path / "plain.png")
     plot_learning_curve(POINTS, tmp_path / "with.png", {"random": Evaluation([row])})
     plain, with_line = (imageio.imread(tmp_path / name)[..., :3] for name in ("plain.png", "with.png"))

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -33,16 +34,22 @@ ALGORITHMS.register("broken", "broken:Broken")
 """
 
 
-def write_matrix(folder: Path, methods: dict, **settings: object) -> None:
+def write_matrix(folder: Path, methods: dict[str, Any], **settings: object) -> None:
     matrix = {"scenarios": ["JayWalk"], "seeds": 1, "settings": SETTINGS | settings, "methods": methods}
     (folder / "tiny.yaml").write_text(yaml.safe_dump(matrix, sort_keys=False))
 
 
 def start(folder: Path, *options: str, to: str = "bench") -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "semore_gym", "benchmark", "tiny.yaml", "--to", to, *options]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    # tests that run in a shell's background ignore Ctrl-C, and what they start would inherit that
-    return subprocess.Popen(command, cwd=folder, text=True, preexec_fn=_take_ctrl_c, **pipes)
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        # tests that run in a shell's background ignore Ctrl-C, and what they start would inherit that
+        preexec_fn=_take_ctrl_c,
+    )
 
 
 def _take_ctrl_c() -> None:

@@ -6,8 +6,10 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 from rich.console import Console
@@ -72,7 +74,7 @@ class Server:
         self.process.stdout.close()
 
 
-def own_server(folder, command=f"exec {sys.executable} {MAIN} $*"):
+def own_server(folder: Path, command: str = f"exec {sys.executable} {MAIN} $*") -> dict[str, Any]:
     """Fields of CarlaConfig that start the tests' server, as a program such as CarlaUE4.sh."""
     path = folder / "CarlaUE4.sh"
     path.write_text(f"#!/bin/sh\n{command}\n")
@@ -80,7 +82,7 @@ def own_server(folder, command=f"exec {sys.executable} {MAIN} $*"):
     return {"server": str(path), "log": str(folder / "server.log"), "timeout": 3, "start_timeout": 20}
 
 
-def our_servers():
+def our_servers() -> Iterator[psutil.Process]:
     """The servers under guards of this process, not those that fixtures keep ready for other tests."""
     for process in psutil.Process().children(recursive=True):
         try:
@@ -90,7 +92,7 @@ def our_servers():
             continue
 
 
-def guards(folder):
+def guards(folder: Path) -> list[psutil.Process]:
     """Of the servers that `own_server` named, whoever their parents are now; each outlives its server."""
     program = str(folder / "CarlaUE4.sh")
     return [each for each in psutil.process_iter(["cmdline"]) if program in (each.info["cmdline"] or [])]
@@ -105,14 +107,15 @@ class Killer(threading.Thread):
         between: Agent steps from one to the next, on average.
     """
 
-    def __init__(self, trainer, kills, between):
+    def __init__(self, trainer: Trainer, kills: int, between: int) -> None:
         super().__init__(daemon=True)
         self.trainer, self.kills, self.between = trainer, kills, between
-        self.killed, self.next = 0, between
+        self.killed = 0
+        self.next: float = between
         self.random = random.Random(0)
         self.over = threading.Event()
 
-    def run(self):
+    def run(self) -> None:
         while self.killed < self.kills and not self.over.wait(self.random.uniform(0.0, 0.1)):
             if self.trainer.agent_steps < self.next:
                 continue
@@ -122,7 +125,7 @@ class Killer(threading.Thread):
                 self.next = (self.killed + self.random.random()) * self.between
 
 
-def train_under_fire(folder, kills, between):
+def train_under_fire(folder: Path, kills: int, between: int) -> tuple[Trainer, int]:
     """Train to the end of the budget, come what may; the trainer, and how often its server was killed."""
     config = replace(TINY, steps=(kills + 2) * between, carla={**own_server(folder), "attempts": 100})
     with Trainer.new(config, folder / "run", Console(quiet=True)) as trainer:

@@ -1,7 +1,7 @@
 """A server on loopback that speaks OpenAI's chat completions, with faults on demand.
 
 with ChatServer(answer='["car"]') as server:
-    EndpointPhraser("any", base_url=server.url)(frames)
+    ChatPhraser(EndpointChat("any", base_url=server.url))(frames)
     server.faults = ["error", "reset"]  # of the next two requests
 """
 
@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 HUGE = 32 << 20  # bytes
 
@@ -32,11 +33,11 @@ class ChatServer:
         busiest: Most requests at once so far.
     """
 
-    def __init__(self, answer: str | Callable[[dict], str] = '["car"]', port: int = 0) -> None:
+    def __init__(self, answer: str | Callable[[dict[str, Any]], str] = '["car"]', port: int = 0) -> None:
         self.answer = answer
         self.faults: list[str] = []
         self.always: str | None = None
-        self.requests: list[dict] = []
+        self.requests: list[dict[str, Any]] = []
         self.streams: bool | None = None
         self.delay = 0.0
         self.busiest = self._now = 0
@@ -64,7 +65,7 @@ class ChatServer:
         self._http.server_close()
         self._thread.join()
 
-    def serve(self, handler: BaseHTTPRequestHandler, body: dict) -> None:
+    def serve(self, handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
         with self._lock:
             self.requests.append(body)
             self.keys.append(handler.headers.get("Authorization"))
@@ -78,32 +79,30 @@ class ChatServer:
             with self._lock:
                 self._now -= 1
 
-    def _reply(self, handler: BaseHTTPRequestHandler, body: dict, fault: str | None) -> None:
+    def _reply(self, handler: BaseHTTPRequestHandler, body: dict[str, Any], fault: str | None) -> None:
         answer = self.answer(body) if callable(self.answer) else self.answer
         stream = body.get("stream", False) if self.streams is None else self.streams
         data = _events(answer) if stream else json.dumps(_completion("message", answer)).encode()
         kind = "text/event-stream" if stream else "application/json"
         if fault in ("error", "busy", "denied"):
             status = {"error": 500, "busy": 429, "denied": 401}[fault]
-            return _send(handler, b'{"error": {"message": "no"}}', status=status)
-        if fault == "reset":
+            _send(handler, b'{"error": {"message": "no"}}', status=status)
+        elif fault == "reset":
             linger = struct.pack("ii", 1, 0)  # closes with RST
             handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             for file in (handler.rfile, handler.wfile, handler.connection):
                 file.close()
-            return None
-        if fault == "slow":
+        elif fault == "slow":
             self._stopped.wait()
-            return None
-        if fault in ("drip", "huge", "cut"):
+        elif fault in ("drip", "huge", "cut"):
             handler.send_response(200)
             handler.send_header("Content-Type", kind)
             handler.send_header("Content-Length", str(HUGE))
             handler.end_headers()
-            return self._pour(handler, data, fault)
-        if fault is not None:
-            data = {"invalid": b"<html>", "schema": b'{"choices": [7]}', "nested": b"[" * 200_000}[fault]
-        return _send(handler, data, kind)
+            self._pour(handler, data, fault)
+        else:
+            nonsense = {"invalid": b"<html>", "schema": b'{"choices": [7]}', "nested": b"[" * 200_000}
+            _send(handler, data if fault is None else nonsense[fault], kind)
 
     def _pour(self, handler: BaseHTTPRequestHandler, data: bytes, fault: str) -> None:
         sent = 0
@@ -117,7 +116,7 @@ class ChatServer:
             handler.connection.shutdown(socket.SHUT_RDWR)
 
 
-def _completion(key: str, content: str) -> dict:
+def _completion(key: str, content: str) -> dict[str, Any]:
     choice = {"index": 0, key: {"role": "assistant", "content": content}, "finish_reason": None}
     return {"id": "1", "object": "chat.completion", "created": 0, "model": "any", "choices": [choice]}
 
@@ -130,7 +129,9 @@ def _events(answer: str) -> bytes:
     )
 
 
-def _send(handler: BaseHTTPRequestHandler, data: bytes, kind: str = "application/json", status: int = 200):
+def _send(
+    handler: BaseHTTPRequestHandler, data: bytes, kind: str = "application/json", status: int = 200
+) -> None:
     handler.send_response(status)
     handler.send_header("Content-Type", kind)
     handler.send_header("Content-Length", str(len(data)))

@@ -5,12 +5,15 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import numpy.typing as npt
 from gymnasium import spaces
 
 from semore_gym.policies import VisualSAC, make_algorithm
 
+Pixels = npt.NDArray[np.uint8]
 
-class PointAtDot(gym.Env):
+
+class PointAtDot(gym.Env[Any, npt.NDArray[np.float32]]):
     """A bright dot jumps about; the reward is minus the squared distance from action to dot, in [-1, 1]."""
 
     def __init__(self, size: int = 48, mask: bool = True, length: int = 5) -> None:
@@ -21,26 +24,28 @@ class PointAtDot(gym.Env):
         self.observation_space = spaces.Dict(frames=frames, residual=residual, mask=masks) if mask else frames
         self.action_space = spaces.Box(-1, 1, (2,), np.float32)
 
-    def reset(self, *, seed=None, options=None):
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)
         self.steps = 0
         self.history = [self._draw()] * 3
         return self._observe(), {"first": True}
 
-    def step(self, action):
+    def step(self, action: npt.NDArray[np.float32]) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         reward = -float(np.square(action - self.place).sum())
         self.steps += 1
         self.history = [*self.history[1:], self._draw()]
         return self._observe(), reward, False, self.steps >= self.length, {"first": False}
 
-    def _draw(self):
+    def _draw(self) -> Pixels:
         self.place = self.np_random.uniform(-0.8, 0.8, 2)
         x, y = ((self.place + 1) / 2 * self.size).astype(int)
         frame = np.full((3, self.size, self.size), 30, np.uint8)
         frame[:, y - 4 : y + 4, x - 4 : x + 4] = 250
         return frame
 
-    def _observe(self):
+    def _observe(self) -> Pixels | dict[str, npt.NDArray[Any]]:
         frames = np.concatenate(self.history)
         if not self.mask:
             return frames
@@ -57,12 +62,14 @@ class StillDot(PointAtDot):
     from pixels to actions as a whole, and not whether the encoder learns.
     """
 
-    def reset(self, *, seed=None, options=None):
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
         super(PointAtDot, self).reset(seed=seed)
         self.place = self.np_random.uniform(-0.9, 0.9, 2)
         return super().reset(options=options)
 
-    def _draw(self):
+    def _draw(self) -> Pixels:
         frame = np.full((3, self.size, self.size), 30, np.uint8)
         x, y = ((self.place / 1.5 + 1) / 2 * self.size).round().astype(int)
         frame[:, y - 6 : y + 6, x - 6 : x + 6] = 250
@@ -91,7 +98,8 @@ def learn_dot(name: str, seed: int) -> VisualSAC:
 
 def dot_reward(policy: Callable[[Any], Any], episodes: int = 100) -> float:
     """Mean reward over dots that no training has seen; `policy` turns an observation into an action."""
-    env, rewards = StillDot(length=1), []
+    env = StillDot(length=1)
+    rewards = []
     for episode in range(episodes):
         observation, _ = env.reset(seed=10_000 + episode)
         rewards.append(env.step(policy(observation))[1])

@@ -3,9 +3,16 @@
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import gymnasium as gym
 import numpy as np
+import numpy.typing as npt
+
+from semore_gym.masks.base import Images
+from semore_gym.masks.phrasers.base import Phrases
 
 
 class Threshold:
@@ -13,25 +20,25 @@ class Threshold:
 
     identity = "threshold 1"
 
-    def __init__(self, delay=0.0):
+    def __init__(self, delay: float = 0.0) -> None:
         self.delay, self.asked, self.failed = delay, 0, 0
 
-    def reset(self, env, rng):
+    def reset(self, env: gym.Env[Any, Any], rng: np.random.Generator) -> None:
         pass
 
-    def __call__(self, frames):
+    def __call__(self, frames: Images) -> Images:
         self.asked += len(frames)
         time.sleep(self.delay)
         return np.where(frames[:, :1] > 128, 255, 0).astype(np.uint8)
 
-    def counts(self):
+    def counts(self) -> dict[str, float]:
         return {"asked": self.asked, "failed": self.failed}
 
 
 class Moody(Threshold):
     """Does what the pixel in the frame's corner says: 1 raises, 2 hangs, 3 dies, 4 returns nonsense."""
 
-    def __call__(self, frames):
+    def __call__(self, frames: Images) -> Any:
         for mood in frames[:, 0, 0, 0]:
             if mood == 1:
                 raise RuntimeError("bad mood")
@@ -47,13 +54,13 @@ class Moody(Threshold):
 class Announced(Threshold):
     """Writes its process id into a file, so that a test can kill it, and takes its time."""
 
-    def __init__(self, path, delay):
+    def __init__(self, path: str | Path, delay: float) -> None:
         super().__init__(delay)
         Path(path).write_text(str(os.getpid()))
 
 
 class Unmakable:
-    def __init__(self):
+    def __init__(self) -> None:
         raise ValueError("no weights")
 
 
@@ -62,13 +69,13 @@ class Words:
 
     identity = "words"
 
-    def __init__(self, *phrases):
+    def __init__(self, *phrases: Phrases) -> None:
         self.phrases = list(phrases)
 
-    def __call__(self, frames):
+    def __call__(self, frames: Images) -> list[Phrases]:
         return self.phrases[: len(frames)]
 
-    def counts(self):
+    def counts(self) -> dict[str, float]:
         return {"asked": 1.0}
 
 
@@ -77,10 +84,10 @@ class Lines:
 
     identity = "lines"
 
-    def __init__(self):
-        self.calls = []
+    def __init__(self) -> None:
+        self.calls: list[int] = []
 
-    def __call__(self, frames, phrases):
+    def __call__(self, frames: Images, phrases: Sequence[Phrases]) -> list[npt.NDArray[np.float32]]:
         self.calls.append(len(frames))
         return [
             np.stack([(frame[0].astype(np.float32) - 100) * len(phrase) / 20 for phrase in some])

@@ -8,9 +8,12 @@ import torch
 
 from semore_gym.config import TrainConfig
 from semore_gym.envs.naming import elsewhere
-from semore_gym.evaluation import EpisodeResult, Evaluation
-from semore_gym.results.record import EpisodeRows
-from semore_gym.training.run_folder import SHIFTED, RunFolder
+from semore_gym.results.read import SHIFTED
+from semore_gym.results.record import EpisodeRecord, Evaluation
+from semore_gym.training.episode_rows import EpisodeRows
+from semore_gym.training.run_folder import RunFolder
+
+MEASURED = {"crash_intensity": 1000.0, "average_steer": 10.0, "average_brake": 2.0, "ticks": 200, "steps": 50}
 
 
 def make_run(
@@ -30,7 +33,7 @@ def make_run(
     shifted = shifted or {}
     settings = {
         "steps": max(rewards),
-        "evaluation_episodes": len(next(reversed(rewards.values()))),
+        "evaluation_episodes": len(rewards[max(rewards)]),
         "preset": "light",
         "shifts": list(shifted),
     }
@@ -52,6 +55,8 @@ def make_run(
 
 def _evaluation(rewards: Sequence[float], ends: Sequence[str]) -> Evaluation:
     return Evaluation(
-        EpisodeResult(i, 100 + i, reward, 50, 200, 2 * reward, 1000.0, 10.0, 2.0, ends[i % len(ends)])
+        EpisodeRecord(
+            i, 100 + i, ends[i % len(ends)], {"episode_reward": reward, "distance": 2 * reward, **MEASURED}
+        )
         for i, reward in enumerate(rewards)
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 TEMPLATE = (
     "{% for m in messages %}<start>{{ m['role'] }}\n"
@@ -24,7 +25,7 @@ def save_qwen(folder: Path) -> Path:
     image = "<|vision_start|><|image_pad|><|vision_end|>"
     names = ["<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
     tokenizer = save_tokenizer(folder, names, image)
-    start, end, pad, video = tokenizer.convert_tokens_to_ids(names)
+    start, end, pad, video = (tokenizer.get_vocab()[name] for name in names)
     pictures = transformers.models.qwen2_vl.Qwen2VLImageProcessorPil(min_pixels=28**2, max_pixels=112**2)
     pictures.save_pretrained(folder)
     text = dict(small(tokenizer), rope_parameters={"rope_type": "default", "mrope_section": [2, 3, 3]})
@@ -36,8 +37,6 @@ def save_qwen(folder: Path) -> Path:
         vision_end_token_id=end,
         image_token_id=pad,
         video_token_id=video,
-        eos_token_id=END,
-        pad_token_id=PAD,
     )
     return save_model(transformers.Qwen2VLForConditionalGeneration(config), folder)
 
@@ -60,9 +59,8 @@ def save_idefics(folder: Path) -> Path:
     config = transformers.Idefics3Config(
         text_config=dict(small(tokenizer), model_type="llama"),
         vision_config=dict(vision, image_size=28, patch_size=14),
-        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+        image_token_id=tokenizer.get_vocab()["<image>"],
         scale_factor=2,
-        pad_token_id=PAD,
     )
     return save_model(transformers.Idefics3ForConditionalGeneration(config), folder)
 
@@ -82,14 +80,14 @@ def save_tokenizer(folder: Path, names: list[str], image: str) -> PreTrainedToke
     return tokenizer
 
 
-def small(tokenizer: PreTrainedTokenizerFast) -> dict:
+def small(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
     sizes = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2}
     heads = {"num_attention_heads": 2, "num_key_value_heads": 1}
     tokens = {"vocab_size": len(tokenizer), "pad_token_id": PAD, "bos_token_id": 1, "eos_token_id": END}
     return {**sizes, **heads, **tokens}
 
 
-def save_model(model: torch.nn.Module, folder: Path) -> Path:
+def save_model(model: PreTrainedModel, folder: Path) -> Path:
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for name, parameter in model.named_parameters():

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import string
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 import transformers
+from transformers import PreTrainedTokenizerBase
+
+Model = TypeVar("Model", bound=torch.nn.Module)
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 
-def make_tokenizer():
+def make_tokenizer() -> PreTrainedTokenizerBase:
     """CLIP's tokenizer of letters and digits; the end is the largest number, as CLIP has it."""
     letters = string.ascii_lowercase + string.digits + "!"
     tokens = ["!", *(letter + "</w>" for letter in letters), *letters[:-1], START, END]
     return transformers.CLIPTokenizer({token: number for number, token in enumerate(tokens)}, [])
 
 
-def randomise(model, std=0.3):
+def randomise(model: Model, std: float = 0.3) -> Model:
     """Weights far enough from zero for the answers to differ."""
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -28,7 +32,7 @@ def randomise(model, std=0.3):
     return model.eval()
 
 
-def text_config(tokenizer, **settings):
+def text_config(tokenizer: PreTrainedTokenizerBase, **settings: Any) -> dict[str, Any]:
     return {
         "vocab_size": len(tokenizer),
         "hidden_size": 32,

@@ -10,7 +10,7 @@ from gymnasium import spaces
 from safetensors.torch import load_file, save_file
 
 from semore_gym.config import EnvConfig
-from semore_gym.evaluation import EpisodeResult, Evaluation
+from semore_gym.evaluation import EpisodeRecord, Evaluation
 from semore_gym.hub import load_from_folder, save_to_folder
 from semore_gym.hub.description import Description
 from semore_gym.hub.spaces import space_from_json, space_to_json
@@ -47,6 +47,7 @@ def copy(shared, tmp_path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_every_algorithm_comes_back_bit_for_bit_and_learns_on(name, driving_env, tmp_path):
     env, settings = driving_env(), QUICK
@@ -130,7 +131,7 @@ def test_an_algorithm_without_a_name_is_refused(driving_env, tmp_path):
 
 def test_the_card_tells_the_metrics(driving_env, tmp_path):
     rows = [
-        EpisodeResult(i, i, reward, 10, 40, 50.0 + i, 0.0, 1.0, 2.0, "collision")
+        EpisodeRecord(i, i, "collision", {"episode_reward": reward, "distance": 50.0 + i})
         for i, reward in enumerate((1.0, 3.0))
     ]
     (tmp_path / "drive.mp4").write_bytes(b"video")

@@ -14,8 +14,7 @@ from PIL import Image
 
 from helpers.chat_server import ChatServer
 from semore_gym.judges import Question
-from semore_gym.judges.chat import ChatJudge
-from semore_gym.judges.endpoint import EndpointJudge
+from semore_gym.judges.chat import ENDPOINT, ChatJudge
 from semore_gym.policies import SelectiveReplayBuffer
 
 
@@ -95,7 +94,7 @@ def by_throttle(body: dict) -> str:
 def test_an_endpoint_judges_while_the_asker_goes_on(stream):
     with ChatServer(by_throttle) as server:
         server.delay = 0.3
-        judge = EndpointJudge("any", base_url=server.url, batch_size=4, stream=stream)
+        judge = ENDPOINT(model="any", base_url=server.url, batch_size=4, stream=stream)
         for number in range(4, 12):
             judge.ask(question(number))
         assert judge.verdicts() == []  # asking took no time that the server takes
@@ -105,7 +104,7 @@ def test_an_endpoint_judges_while_the_asker_goes_on(stream):
 def test_a_server_that_hangs_costs_no_more_than_the_deadline():
     with ChatServer("reasonable") as server:
         server.always = "slow"
-        judge = EndpointJudge("any", base_url=server.url, batch_size=2, deadline=0.5)
+        judge = ENDPOINT(model="any", base_url=server.url, batch_size=2, deadline=0.5)
         for number in range(10):
             judge.ask(question(number))
         assert until_known(judge, 10) == dict.fromkeys(range(10))
@@ -120,7 +119,7 @@ def test_a_server_that_hangs_costs_no_more_than_the_deadline():
 def test_a_broken_server_leaves_no_question_without_an_answer(fault):
     with ChatServer("reasonable") as server:
         server.always = fault
-        judge = EndpointJudge("any", base_url=server.url, batch_size=2, deadline=1.0, retries=1)
+        judge = ENDPOINT(model="any", base_url=server.url, batch_size=2, deadline=1.0, retries=1)
         judge.ask(question(0))
         judge.ask(question(1))
         assert until_known(judge, 2) == {0: None, 1: None}
@@ -153,7 +152,7 @@ def stacked(step: int) -> dict[str, np.ndarray]:
 
 
 def test_a_copy_begins_with_the_settings_and_without_questions():
-    judge = EndpointJudge("any", base_url="http://127.0.0.1:9/v1", batch_size=5, patience=7)
+    judge = ENDPOINT(model="any", base_url="http://127.0.0.1:9/v1", batch_size=5, patience=7)
     judge.ask(question(0))
     copy = pickle.loads(pickle.dumps(judge))
     assert (copy.batch_size, copy.patience, copy.chat.identity) == (5, 7, judge.chat.identity)

@@ -150,6 +150,7 @@ def test_a_hung_worker_does_not_hold_up_the_end(children):
     assert not children()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["sys.exit()", "os.kill(os.getpid(), signal.SIGKILL)", "1 / 0"])
 def test_no_process_outlives_the_training(end, children):
     code = f"""

@@ -3,8 +3,7 @@ import pytest
 
 import semore_gym
 from helpers.tiny_models import save_clipseg
-from semore_gym.masks import MASKS, CachedMasks, OracleMasks, VLMMasks, make_masks
-from semore_gym.masks.config import check_masks, late_masks, uses_models, without_models
+from semore_gym.masks import MASKS, CachedMasks, MaskConfig, OracleMasks, VLMMasks, make_masks
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +54,9 @@ def test_fixed_phrases_and_a_segmenter_make_masks_that_are_kept(clipseg, tmp_pat
         ("vlm:clipseg", {"combine": "mean"}, "combine must be one of sum, max, normalised, got 'mean'"),
         ("vlm:clipseg", {"phrases": ["car"], "phraser.model": "x"}, "phrases are fixed"),
         ("vlm:clipseg", {"asynchronous": True}, "asynchronous masks are written into a replay buffer"),
+        ("vlm:clipseg", {"asynchronous": "yes"}, "asynchronous must be true or false, got 'yes'"),
         ("vlm:clipseg", {"asynchronous.dead": 1}, "unknown options of asynchronous masks: dead"),
+        ("vlm:clipseg", {"asynchronous.waiting": 9}, "asynchronous.waiting needs asynchronous=true"),
         (
             "oracle",
             {"mised": 0.2},
@@ -74,22 +75,33 @@ def test_options_go_with_a_name():
         semore_gym.make_env("SemoreCarla-HighWay-v0", masks=OracleMasks(), mask_options={"missed": 0.1})
 
 
-def test_where_nothing_is_learnt_no_model_is_loaded():
-    assert [without_models(spec) for spec in ("vlm:clipseg", "endpoint:sam3", "oracle")] == [
-        "none",
-        "none",
-        "oracle",
-    ]
-    assert not any(uses_models(name) for name in MASKS)
+def test_options_are_read_once_into_their_parts():
+    options = {
+        "phraser.model": "x",
+        "segmenter.device": "cpu",
+        "asynchronous": True,
+        "asynchronous.waiting": 9,
+    }
+    config = MaskConfig.parse("endpoint:sam3", {**options, "cache": "masks", "combine": "max"})
+    assert (config.phraser, config.phraser_options) == ("endpoint", {"model": "x"})
+    assert (config.segmenter, config.segmenter_options) == ("sam3", {"device": "cpu"})
+    assert (config.cache, config.cache_limit, config.combine) == ("masks", 2 << 30, "max")
+    assert (config.asynchronous, config.worker_options) == (True, {"waiting": 9})
+    fixed = MaskConfig.parse("vlm:clipseg", {"phrases": "car"})
+    assert (fixed.phraser, fixed.phraser_options) == ("fixed", {"phrases": ["car"]})
+    assert config.uses_models
+    assert not any(MaskConfig.parse(name).uses_models for name in MASKS)
 
 
 def test_only_models_work_beside_the_training():
-    assert late_masks("vlm:clipseg", {"phrases": ["car"]}, "") is None
+    assert MaskConfig.parse("vlm:clipseg", {"phrases": ["car"]}).start_worker() is None
     with pytest.raises(ValueError, match="unknown options of masks oracle: asynchronous"):
-        late_masks("oracle", {"asynchronous": True}, "")
+        make_masks("oracle", {"asynchronous": True})
 
 
 def test_every_known_combination_is_accepted():
     for kind in ("vlm", "endpoint"):
         for segmenter in ("clipseg", "sam3", "cris"):
-            check_masks(f"{kind}:{segmenter}", {"asynchronous": True, "asynchronous.deadline": 5})
+            MaskConfig.parse(
+                f"{kind}:{segmenter}", {"asynchronous": True, "asynchronous.deadline": 5}
+            ).check()

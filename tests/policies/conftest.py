@@ -79,6 +79,7 @@ def make_batch() -> Callable[..., FrameBatch]:
             step_rewards=torch.randn(batch, 1, generator=rng),
             step_next_frames=next_frames if n_steps == 1 else images(9),
             ids=torch.arange(batch),
+            one_step=n_steps == 1,
         )
 
     return make

@@ -207,6 +207,7 @@ def test_it_learns_from_images_of_several_sizes(case, size, make_model, make_env
     assert np.abs(model.predict(observation)[0]).max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PICTURES)
 def test_it_learns_to_point_at_a_dot(name, learn_dot, dot_reward, dot_bar):
     env = gym.spaces.Box(-1, 1, (2,), np.float32, seed=0)

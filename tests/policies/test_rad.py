@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from semore_gym.policies import RAD, VisualSAC, make_algorithm
+from semore_gym.policies.encoded import one_step_features
 from semore_gym.policies.visual_policy import VisualPolicy, scaled_shape
 
 
@@ -73,6 +74,24 @@ def test_the_one_step_observation_of_a_longer_return_is_cropped_too(make_model, 
         assert fits(augmented.next_frames[i].numpy(), batch.next_frames[i].numpy())
 
 
+@pytest.mark.parametrize("n_steps", [1, 3])
+def test_where_only_next_frames_are_augmented_a_one_step_return_takes_no_further_pass(
+    make_model, make_batch, n_steps
+):
+    batch = make_batch(n_steps=n_steps)
+    batch = batch._replace(next_frames=batch.next_frames.flip(3))
+    encoder, seen = make_model().critic.encoder, []
+    features = torch.zeros(8, encoder.features_dim)
+
+    def encode(frames):
+        seen.append(frames)
+        return features + 1
+
+    following = one_step_features(encode, batch, features)
+    assert following is features if n_steps == 1 else torch.equal(following, features + 1)
+    assert [id(frames) for frames in seen] == ([] if n_steps == 1 else [id(batch.step_next_frames)])
+
+
 def test_above_one_the_whole_image_lies_on_a_canvas(make_model, make_batch):
     batch = make_batch()
     augmented = make_model(image_scale=1.08).augment(batch)
@@ -105,7 +124,7 @@ def test_whole_frames_and_masks_train_an_encoder_of_their_centre(name, make_mode
         model = centred(name, 48, make_model, small, 0.84)
         if results:
             cut = {key: getattr(batch, key)[:, :, 3:44, 3:44] for key in ("frames", "masks", "next_frames")}
-            batch = batch._replace(**cut, step_next_frames=cut["next_frames"])
+            batch = batch._replace(**cut)
         torch.manual_seed(0)
         model.update_critic(batch)
         results.append(model.critic.state_dict())

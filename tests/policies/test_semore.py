@@ -111,7 +111,6 @@ def test_the_stream_lives_through_a_hundred_updates_at_weight_one(
         policy_kwargs={"net_arch": [64], "encoder_kwargs": {"channels": (32, 32, 32, 32)}},
     )
     batch = make_batch(64, len(frames))._replace(frames=frames, next_frames=frames, masks=masks)
-    batch = batch._replace(step_next_frames=batch.next_frames)
     assert model.loss_weights["semantic"] == 1.0
     for _ in range(100):
         model.update_critic(batch)

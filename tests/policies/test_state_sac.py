@@ -67,6 +67,7 @@ def test_it_saves_loads_and_continues_as_if_nothing_had_happened(make_model, tmp
     assert loaded.learn(10, reset_num_timesteps=False).num_timesteps == 70
 
 
+@pytest.mark.slow
 def test_it_learns(make_model):
     model = make_model(learning_rate=2e-3, gamma=0.01, ent_coef=0.01, batch_size=32).learn(400)
     env, rewards = Place(length=1), []

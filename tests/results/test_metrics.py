@@ -1,149 +1,86 @@
+"""A metric is one line: everything else follows from it."""
+
 import csv
-from dataclasses import replace
 from io import StringIO
 
+import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 from rich.console import Console
 
-from semore_gym.evaluation import EpisodeResult, Evaluation, table
-from semore_gym.results.metrics import interquartile_mean, summarise
+from helpers.runs import make_run
+from semore_gym.evaluation import ScriptedPolicy, evaluate, table
+from semore_gym.report import write_report
+from semore_gym.results.metrics import METRICS, Metric, Step, percentage, rounded, total
+from semore_gym.training.episode_rows import EpisodeRows
 
 
-def result(episode=0, reward=0.0, reason="horizon", **known):
-    row = EpisodeResult(episode, 100 + episode, reward, 250, 1000, 80.0, 0.0, 12.5, 1.5, reason)
-    return replace(row, **known)
+@pytest.fixture
+def top_speed():
+    METRICS["speed"] = Metric("top speed", "m/s", "higher", lambda steps: max(s.info["speed"] for s in steps))
+    yield
+    del METRICS["speed"]
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 7, 8, 20, 41])
-def test_interquartile_mean_leaves_out_a_quarter_at_each_end(n):
-    values = np.random.default_rng(n).normal(size=n)
-    kept = sorted(values)[n // 4 : n - n // 4]
-    assert interquartile_mean(values) == pytest.approx(sum(kept) / len(kept))
+@pytest.mark.usefixtures("top_speed")
+def test_a_metric_of_one_line_is_everywhere(tmp_path):
+    env = gym.make("SemoreCarla-HighWay-v0", image_size=32, max_ticks=40)
+    evaluation = evaluate(ScriptedPolicy(env), env, episodes=3)
+    env.close()
+    speeds = [row.metrics["speed"] for row in evaluation.rows]
+    assert min(speeds) > 1.0
+    assert f"top speed (m/s){f'{np.mean(speeds):.2f} ± {np.std(speeds):.2f}':>29}" in evaluation.summary()
+    console = Console(width=100, file=StringIO())
+    console.print(table({"scripted": evaluation}))
+    assert "(m/s)" in console.file.getvalue()
+    evaluation.to_csv(tmp_path / "episodes.csv")
+    with (tmp_path / "episodes.csv").open(newline="") as file:
+        assert [float(row["speed"]) for row in csv.DictReader(file)] == speeds
+    run = make_run(tmp_path / "run", {10: [1.0, 2.0, 3.0]})
+    run.write_rows("evaluation_episodes", EpisodeRows(run, torch.device("cpu")).of(evaluation, 10, 1.0))
+    write_report([run.path], tmp_path / "report.html")
+    markdown = (tmp_path / "report.md").read_text()
+    assert "| top speed (m/s)\u00a0↑ |" in markdown
+    digits = METRICS["speed"].decimals(np.mean(speeds))
+    assert f"| {np.mean(speeds):.{digits}f} ± {np.std(speeds):.{digits}f}<br>" in markdown
 
 
-def test_outliers_do_not_move_the_interquartile_mean():
-    assert summarise([1e9, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, -1e9]).iqm == 3.5
+@pytest.mark.usefixtures("top_speed")
+def test_runs_from_before_a_metric_are_reported_without_it(tmp_path):
+    earlier = make_run(tmp_path / "earlier", {10: [1.0]}, "sac")
+    later = make_run(tmp_path / "later", {10: [2.0]}, "drq")
+    (row,) = earlier.rows("evaluation_episodes")
+    del row["speed"]
+    earlier.write_rows("evaluation_episodes", [row])
+    write_report([earlier.path], tmp_path / "report.html")
+    markdown = (tmp_path / "report.md").read_text()
+    assert "m/s" not in markdown
+    assert "There is no top speed in any run" in markdown
+    (row,) = later.rows("evaluation_episodes")
+    later.write_rows("evaluation_episodes", [{**row, "speed": "12.0"}])
+    write_report([earlier.path, later.path], tmp_path / "report.html")
+    markdown = (tmp_path / "report.md").read_text()
+    assert f"There is no top speed in {earlier.path}" in markdown
+    table = markdown[markdown.index("HighWay: measured here") :].splitlines()
+    cells = {line.split(" | ")[0]: line.split(" | ")[-2] for line in table[4:6]}
+    assert (cells["| SAC"], cells["| DrQ"]) == ("-<br>no result", "12 ± 0<br>12 (one seed: no interval)")
 
 
-def test_mean_and_standard_deviation():
-    metric = summarise([1.0, 2.0, 6.0])
-    assert metric.mean == pytest.approx(3.0)
-    assert metric.std == pytest.approx(np.sqrt(14 / 3))
+def test_arrows_point_to_the_better_values():
+    assert METRICS["crash_intensity"].head == "crash intensity (N·s)\u00a0↓"
+    assert METRICS["distance"].head == "distance (m)\u00a0↑"
 
 
-def test_intervals_are_those_of_resampled_episodes():
-    values = np.random.default_rng(3).gamma(2.0, 50.0, size=25)
-    rng = np.random.default_rng(99)
-    means, iqms = [], []
-    for _ in range(20_000):
-        drawn = sorted(rng.choice(values, size=25))
-        means.append(sum(drawn) / 25)
-        iqms.append(sum(drawn[6:19]) / 13)
-    metric = summarise(values)
-    width = np.ptp(np.percentile(means, [2.5, 97.5]))
-    given = [metric.mean_low, metric.mean_high, metric.low, metric.high]
-    expected = [*np.percentile(means, [2.5, 97.5]), *np.percentile(iqms, [2.5, 97.5])]
-    np.testing.assert_allclose(given, expected, atol=0.06 * width)
-    assert summarise(values) == metric
+def test_percentages_weigh_steps_by_their_ticks():
+    steps = [Step(0.0, 3, {"steer": -0.5}), Step(0.0, 1, {"steer": 0.1})]
+    assert percentage("steer")(steps) == pytest.approx(40.0)
+    assert percentage("steer")([step._replace(ticks=None) for step in steps]) == pytest.approx(30.0)
+    assert percentage("brake")(steps) is None
+    assert total("steer")(steps) == pytest.approx(-0.4)
 
 
-def test_equal_episodes_have_an_interval_of_no_width():
-    assert summarise([7.0] * 20)[2:] == (*(7.0,) * 5, 20)
-
-
-def test_lost_episodes_are_counted_and_left_out():
-    rows = [result(i, reward) for i, reward in enumerate([1.0, 2.0, 3.0])]
-    lost = result(3, 1e6, "simulator_error")
-    evaluation = Evaluation([*rows, lost])
-    assert evaluation.metrics() == Evaluation(rows).metrics()
-    assert evaluation.end_reasons() == {"horizon": 3, "simulator_error": 1}
-    assert "4 episodes, 1 of them lost by the simulator and left out" in evaluation.summary()
-    assert Evaluation([lost]).metrics() == {}
-    assert "simulator_error 1" in Evaluation([lost]).summary()
-
-
-def test_quantities_that_are_not_reported_are_absent():
-    evaluation = Evaluation([result(reward=4.0, distance=None, ticks=None, average_brake=None)])
-    assert set(evaluation.metrics()) == {"episode_reward", "crash_intensity", "average_steer", "steps"}
-    assert "distance" not in evaluation.summary()
-
-
-def test_summary_shows_table_1():
-    text = Evaluation([result(i, float(i), "collision" if i < 5 else "horizon") for i in range(20)]).summary()
-    for name in (
-        "episode reward",
-        "distance (m)",
-        "crash intensity (N·s)",
-        "average steer (%)",
-        "average brake (%)",
-    ):
-        assert name in text
-    assert "9.50 ± 5.77" in text
-    assert "horizon 15, collision 5" in text
-
-
-def test_one_episode_has_neither_spread_nor_interval():
-    evaluation = Evaluation([result(reward=7.0)])
-    console = Console(width=80, record=True, file=StringIO())
-    console.print(table({"one": evaluation}))
-    text = evaluation.summary() + console.export_text()
-    assert "7.00" in text
-    assert "7.0 " in text
-    assert not [sign for sign in ("±", "[", "IQM", "interval") if sign in text]
-    assert "\n1 episode\n" in text
-
-
-def test_the_table_has_whole_names():
-    name = "runs/SemoreCarla-HighWay-v0-semore-seed0-1/checkpoints/step-000008000"
-    console = Console(width=80, record=True, file=StringIO())
-    console.print(table({name: Evaluation([result(i, 100.0 * i) for i in range(3)])}))
-    lines = console.export_text().splitlines()
-    width = lines[4].index(" ")  # a whole line of the name, then the numbers
-    assert "".join(line[:width].strip() for line in lines).startswith("policy" + "─" * width + name)
-
-
-def test_no_negative_zero_is_printed():
-    evaluation = Evaluation([result(reward=-1e-4), result(reward=-1e-3)])
-    console = Console(width=80, record=True, file=StringIO())
-    console.print(table({"nothing": evaluation}))
-    assert "-0.0" not in evaluation.summary() + console.export_text()
-
-
-def test_csv_holds_the_rows(tmp_path):
-    rows = [result(0, 0.1 + 0.2), result(1, -5.0, "off_road", distance=None)]
-    path = tmp_path / "evaluation.csv"
-    path.write_text("old")
-    Evaluation(rows).to_csv(path)
-    with path.open(newline="") as file:
-        read = list(csv.DictReader(file))
-    assert float(read[0]["episode_reward"]) == 0.1 + 0.2
-    assert read[1]["distance"] == ""
-    assert [(row["episode"], row["seed"], row["end_reason"]) for row in read] == [
-        ("0", "100", "horizon"),
-        ("1", "101", "off_road"),
-    ]
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_table_fits_80_columns_and_shows_every_policy():
-    rows = [
-        result(i, 20.0 * i, "off_road" if i % 3 else "horizon", crash_intensity=400.0 * i) for i in range(20)
-    ]
-    console = Console(width=80, record=True, file=StringIO())
-    unmeasured = Evaluation([replace(row, distance=None) for row in rows])
-    console.print(table({"Semore [trained]": Evaluation(rows), "random": unmeasured}))
-    text = console.export_text()
-    assert "Semore" in text
-    assert "[trained]" in text
-    for cell in (
-        "190 ± 115",
-        "IQM 190",
-        "80 ± 0",
-        "3800 ± 2307",
-        "12.5 ± 0.0",
-        "1.5 ± 0.0",
-        "13 off_road",
-    ):
-        assert cell in text
-    assert "…" not in text
+def test_numbers_are_written_with_their_metrics_digits():
+    assert [METRICS["distance"].decimals(mean) for mean in (9.9, -10.0, 1000.0)] == [1, 0, 0]
+    assert [METRICS["average_steer"].decimals(mean) for mean in (1.0, 50.0)] == [2, 2]
+    assert rounded(-0.04, 1) == "0.0"

@@ -2,24 +2,24 @@ import json
 
 import pytest
 
-from helpers.runs import make_run
-from semore_gym.results.read import METRICS, read_results
+from helpers.runs import MEASURED, make_run
+from semore_gym.results.read import read_results
 
 
 def test_a_run_comes_back_as_it_was_measured(tmp_path):
     make_run(tmp_path / "run", {0: [1.0, 3.0], 10: [5.0, 8.0]}, algo="drq", seed=4)
     (trial,) = read_results([tmp_path / "run"]).trials
     assert (trial.facts["method"], trial.facts["scenario"], trial.facts["seed"]) == ("drq", "HighWay", "4")
-    assert trial.scores().tolist() == [6.5, 13, 1000, 10, 2]
+    means = {name: found.mean for name, found in trial.final.metrics().items()}
+    assert means == {"episode_reward": 6.5, "distance": 13, **MEASURED}
     assert trial.course("distance") == ([0, 10], [4, 13])
     assert trial.wall_seconds == 360
-    assert METRICS[0] == "episode_reward"
 
 
 def test_episodes_that_the_simulator_lost_do_not_count(tmp_path):
     make_run(tmp_path / "run", {0: [9.0], 10: [4.0, 100.0]}, ends=("horizon", "simulator_error"))
     (trial,) = read_results([tmp_path / "run"]).trials
-    assert trial.scores()[0] == 4
+    assert trial.final.mean("episode_reward") == 4
     assert len(trial.final.rows) == 2
 
 
@@ -42,7 +42,7 @@ def test_what_is_missing_or_unfinished_in_a_benchmark_is_named(tmp_path):
     planned = ["whole", "stopped", "short", "lost", "early", "planned"]
     (tmp_path / "benchmark.json").write_text(json.dumps({"name": "mine", "trials": planned}))
     results = read_results([tmp_path])
-    assert [trial.run.path.name for trial in results.trials] == ["whole"]
+    assert [trial.path.name for trial in results.trials] == ["whole"]
     assert results.benchmarks[tmp_path]["name"] == "mine"
     assert list(results.gaps) == [
         f"{trials}/early: no evaluation_episodes.csv, so no evaluation yet",
@@ -58,7 +58,11 @@ def cut_a_row(text):
 
 
 def lose_a_column(text):
-    return text.replace("distance", "way")
+    return text.replace("end_reason", "end")
+
+
+def lose_the_reward(text):
+    return text.replace("episode_reward", "return")
 
 
 def break_a_number(text):
@@ -67,7 +71,12 @@ def break_a_number(text):
 
 @pytest.mark.parametrize(
     ("damage", "reason"),
-    [(cut_a_row, "a row breaks off"), (lose_a_column, "'distance'"), (break_a_number, "10x0")],
+    [
+        (cut_a_row, "a row breaks off"),
+        (lose_a_column, "'end_reason'"),
+        (lose_the_reward, "'episode_reward'"),
+        (break_a_number, "10x0"),
+    ],
 )
 def test_a_damaged_table_is_named(tmp_path, damage, reason):
     run = make_run(tmp_path / "run", {10: [1.0, 2.0]})
@@ -78,6 +87,18 @@ def test_a_damaged_table_is_named(tmp_path, damage, reason):
     assert reason in results.gaps[0]
     assert "damaged" in results.gaps[0]
     assert str(run.path) in results.gaps[0]
+
+
+def test_a_metric_that_an_older_table_has_not_was_not_measured(tmp_path):
+    run = make_run(tmp_path / "run", {0: [1.0], 10: [1.0, 2.0]})
+    rows = run.rows("evaluation_episodes")
+    for row in rows:
+        del row["distance"]
+        row["crash_intensity"] = ""
+    run.write_rows("evaluation_episodes", rows)
+    (trial,) = read_results([run.path]).trials
+    assert set(trial.final.metrics()) == {"episode_reward", *MEASURED} - {"crash_intensity"}
+    assert trial.course("distance") == ([], [])
 
 
 def test_damaged_configs_and_descriptions_are_named(tmp_path):
@@ -109,15 +130,13 @@ def test_what_an_agent_did_elsewhere_is_kept_apart(tmp_path):
         tmp_path / "run", {0: [9.0], 10: [5.0, 8.0]}, shifted={"hard_rain": [1.0, 2.0], "JayWalk": [4.0, 4.0]}
     )
     (trial,) = read_results([run.path]).trials
-    assert (trial.scores()[0], trial.facts["scenario"], trial.facts["weather"]) == (
-        6.5,
-        "HighWay",
-        "cloudy_noon",
-    )
+    assert trial.final.mean("episode_reward") == 6.5
+    assert (trial.facts["scenario"], trial.facts["weather"]) == ("HighWay", "cloudy_noon")
     assert trial.course("episode_reward") == ([0, 10], [9, 6.5])
     rain, jaywalk = trial.shifted["hard_rain"], trial.shifted["JayWalk"]
-    assert (rain.scenario, rain.weather, rain.scores()[0]) == ("HighWay", "hard_rain", 1.5)
-    assert (jaywalk.scenario, jaywalk.weather, jaywalk.scores()[0]) == ("JayWalk", "cloudy_noon", 4.0)
+    assert (rain.scenario, rain.weather) == ("HighWay", "hard_rain")
+    assert (jaywalk.scenario, jaywalk.weather) == ("JayWalk", "cloudy_noon")
+    assert [there.evaluation.mean("episode_reward") for there in (rain, jaywalk)] == [1.5, 4.0]
 
 
 def test_shifts_that_are_missing_lost_or_of_another_agent_are_named(tmp_path):

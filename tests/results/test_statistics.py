@@ -1,15 +1,16 @@
-import sys
+import time
 
 import numpy as np
 import pytest
 from rliable import library, metrics
 
-from semore_gym.results import statistics
 from semore_gym.results.statistics import (
     curve,
+    interquartile_mean,
     iqm,
     performance_profile,
     probability_of_improvement,
+    summarise,
     verdict,
 )
 
@@ -22,10 +23,19 @@ def rliable_interval(function, scores):
     return values["a"], *intervals["a"]
 
 
-def test_iqm_is_rliables():
-    expected = rliable_interval(lambda x: np.array([metrics.aggregate_iqm(x)]), SCORES[:, :, np.newaxis])
-    found = iqm(SCORES)
-    np.testing.assert_allclose((found.value, found.low, found.high), expected)
+def close(found, low, high):
+    """Whether an interval is another's, up to the noise of two bootstraps."""
+    width = np.max(np.subtract(high, low))
+    return np.allclose((found.low, found.high), (low, high), rtol=0, atol=0.06 * width)
+
+
+@pytest.mark.parametrize("runs", [2, 3, 4, 5, 8, 13])
+def test_iqm_is_rliables(runs):
+    scores = np.random.default_rng(runs).normal(10, 4, (runs, 1))
+    value, low, high = rliable_interval(lambda x: np.array([metrics.aggregate_iqm(x)]), scores)
+    found = iqm(scores)
+    np.testing.assert_allclose(found.value, value)
+    assert close(found, low, high)
 
 
 def test_iqm_of_a_small_table_by_hand():
@@ -41,28 +51,33 @@ def test_the_interval_of_two_runs_by_hand():
     assert (found.value, found.low, found.high) == (0.5, 0.0, 1.0)
 
 
-def test_the_profile_is_rliables():
+@pytest.mark.parametrize("runs", [2, 5, 60])
+def test_the_profile_is_rliables(runs):
+    scores = np.random.default_rng(5).normal(10, 4, (runs, 1))
     taus = np.linspace(0, 20, 9)
     np.random.seed(0)
-    values, intervals = library.create_performance_profile({"a": SCORES}, taus)
-    found = performance_profile(SCORES[:, 0], taus)
+    values, intervals = library.create_performance_profile({"a": scores}, taus)
+    found = performance_profile(scores[:, 0], taus)
     np.testing.assert_allclose(found.value, values["a"])
-    np.testing.assert_allclose((found.low, found.high), intervals["a"])
+    # Shares are multiples of 1 / runs: an end that falls between two may be either.
+    assert np.abs(np.subtract((found.low, found.high), intervals["a"])).max() < 1.01 / runs
+    assert (found.low <= found.value).all()
+    assert (found.value <= found.high).all()
     assert performance_profile([1, 2, 3, 4], [0, 2, 4]).value.tolist() == [1, 0.5, 0]
 
 
-def test_the_probability_of_improvement_is_rliables():
+@pytest.mark.parametrize("tasks", [1, 3])
+def test_the_probability_of_improvement_is_rliables(tasks):
     random = np.random.default_rng(1)
-    x, y = random.integers(0, 6, (5, 3)).astype(float), random.integers(0, 6, (4, 3)).astype(float)
+    x, y = (random.integers(0, 6, (runs, tasks)).astype(float) for runs in (5, 4))
 
-    def function(x, y):
+    def average(x, y):
         return np.array([metrics.probability_of_improvement(x, y)])
 
-    np.random.seed(0)
-    _, intervals = library.get_interval_estimates({"a": [x, y]}, function, reps=2000)
+    value, low, high = rliable_interval(average, [x, y])
     found = probability_of_improvement(x, y)
-    assert found.value == pytest.approx(metrics.probability_of_improvement(x, y))
-    np.testing.assert_allclose((found.low, found.high), intervals["a"])
+    np.testing.assert_allclose(found.value, value)
+    assert close(found, low, high)
 
 
 def test_the_probability_of_improvement_by_hand():
@@ -94,13 +109,55 @@ def test_a_curve_is_on_the_stretch_that_all_runs_have():
     assert found.low.tolist() == [0, 10, 20]
 
 
-def test_draws_repeat_and_leave_numpys_generator_alone():
+def test_draws_repeat_by_seed_and_leave_numpys_generator_alone():
     state = np.random.get_state()[1].copy()
-    assert (iqm(SCORES).low == iqm(SCORES).low).all()
+    first, again, other = (iqm(SCORES, seed=seed) for seed in (1, 1, 2))
+    assert (first.low, first.high) == (again.low, again.high)
+    assert (first.low, first.high) != (other.low, other.high)
+    assert first.value == other.value
     assert (np.random.get_state()[1] == state).all()
 
 
-def test_without_rliable_the_extra_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "rliable", None)
-    with pytest.raises(ModuleNotFoundError, match=r'pip install "semore-gym\[report\]"'):
-        statistics.iqm(SCORES)
+def test_two_thousand_draws_take_no_time():
+    x, y = np.random.default_rng(0).normal(size=(2, 20, 3))
+    began = time.perf_counter()
+    probability_of_improvement(x, y)
+    iqm(np.zeros((5, 50)))
+    assert time.perf_counter() - began < 2  # about 0.1, on a busy machine a little more
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 7, 8, 20, 41])
+def test_interquartile_mean_leaves_out_a_quarter_at_each_end(n):
+    values = np.random.default_rng(n).normal(size=n)
+    kept = sorted(values)[n // 4 : n - n // 4]
+    assert interquartile_mean(values) == pytest.approx(sum(kept) / len(kept))
+
+
+def test_outliers_do_not_move_the_interquartile_mean():
+    assert summarise([1e9, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, -1e9]).iqm == 3.5
+
+
+def test_mean_and_standard_deviation():
+    metric = summarise([1.0, 2.0, 6.0])
+    assert metric.mean == pytest.approx(3.0)
+    assert metric.std == pytest.approx(np.sqrt(14 / 3))
+
+
+def test_intervals_are_those_of_resampled_episodes():
+    values = np.random.default_rng(3).gamma(2.0, 50.0, size=25)
+    rng = np.random.default_rng(99)
+    means, iqms = [], []
+    for _ in range(20_000):
+        drawn = sorted(rng.choice(values, size=25))
+        means.append(sum(drawn) / 25)
+        iqms.append(sum(drawn[6:19]) / 13)
+    metric = summarise(values)
+    width = np.ptp(np.percentile(means, [2.5, 97.5]))
+    given = [metric.mean_low, metric.mean_high, metric.low, metric.high]
+    expected = [*np.percentile(means, [2.5, 97.5]), *np.percentile(iqms, [2.5, 97.5])]
+    np.testing.assert_allclose(given, expected, atol=0.06 * width)
+    assert summarise(values) == metric
+
+
+def test_equal_episodes_have_an_interval_of_no_width():
+    assert summarise([7.0] * 20)[2:] == (*(7.0,) * 5, 20)

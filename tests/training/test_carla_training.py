@@ -16,6 +16,8 @@ from semore_gym.training.trainer import Trainer
 
 pytest.importorskip("carla", reason="the carla client has no wheel for this Python or platform")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
@@ -25,13 +27,13 @@ def home(tmp_path, monkeypatch):
 
 def test_a_training_outlives_its_servers(tmp_path):
     before = set(psutil.Process().children(recursive=True))
-    trainer, killed = train_under_fire(tmp_path, kills=20, between=8)
+    trainer, killed = train_under_fire(tmp_path, kills=8, between=8)
     run = trainer.run
-    assert killed == 20
+    assert killed == 8
     assert trainer.agent_steps == run.config.steps
     assert set(psutil.Process().children(recursive=True)) <= before
     lost = [row for row in run.rows("episodes") if row["end_reason"] == "simulator_error"]
-    assert 1 <= len(lost) <= 20  # some die at an episode's start, or in an evaluation
+    assert 1 <= len(lost) <= 8  # some die at an episode's start, or in an evaluation
     counts = trainer.model.transitions.counts()
     kept = run.config.steps - len(lost) - counts["rejected"] - counts["pending"]
     assert trainer.model.transitions.sampleable == kept

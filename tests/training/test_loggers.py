@@ -82,6 +82,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_SILENT", "true")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("offline")
 def test_a_run_is_logged_and_goes_on_under_its_id(tmp_path: Path):
     with Trainer.new(TINY, tmp_path / "mine", Console(quiet=True)) as trainer:
@@ -114,6 +115,7 @@ def test_a_run_is_logged_and_goes_on_under_its_id(tmp_path: Path):
     assert steps == 80
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("offline")
 def test_it_changes_nothing_of_the_training(tmp_path: Path):
     for name, project in (("with", "driving"), ("without", None)):
@@ -125,6 +127,7 @@ def test_it_changes_nothing_of_the_training(tmp_path: Path):
     assert not list(other.path.glob("wandb*"))
 
 
+@pytest.mark.slow
 def test_without_an_account_nothing_is_left_behind(tmp_path: Path):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WANDB")}
     # a process of its own: wandb reads its environment once

@@ -13,8 +13,9 @@ from rich.console import Console
 from stable_baselines3.common.save_util import load_from_zip_file
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from semore_gym.agents import Measurement, named_policy
+from semore_gym.agents import named_policy
 from semore_gym.config import TrainConfig
+from semore_gym.evaluation import evaluate
 from semore_gym.make_env import make_env
 from semore_gym.policies import SemoreSAC
 from semore_gym.training import build as assembly
@@ -71,6 +72,7 @@ def whole() -> Iterator[gym.Env]:
     env.close()
 
 
+@pytest.mark.slow
 def test_it_goes_on_bit_for_bit_without_its_residual(older: RunFolder, whole: gym.Env, tmp_path: Path):
     assert "residual" in named_policy(str(older.path), whole).observation_space.spaces
     copy = RunFolder(Path(shutil.copytree(older.path, tmp_path / "copy")))
@@ -85,9 +87,9 @@ def test_it_goes_on_bit_for_bit_without_its_residual(older: RunFolder, whole: gy
         np.testing.assert_array_equal(found[name], value, err_msg=name)
 
 
-def test_it_drives_as_before(older: RunFolder, whole: gym.Env):
-    with Measurement(str(older.path), TINY, episodes=2) as measurement:
-        assert len(measurement.run().rows) == 2
+def test_it_drives_as_before(older: RunFolder, environment: DummyVecEnv, whole: gym.Env):
+    driven = evaluate(named_policy(str(older.path), environment), environment, episodes=2)
+    assert len(driven.rows) == 2
     model = named_policy(str(older.path), whole)
     observation, _ = whole.reset(seed=0)
     expected, _ = model.predict(observation, deterministic=True)

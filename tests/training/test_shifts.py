@@ -61,10 +61,11 @@ def test_the_rows_are_the_finished_agents(run: RunFolder):
     expected = evaluate(named_agent(str(run.path)), env, episodes=2, seed=CONFIG.evaluation_seed)
     env.close()
     driven = [row for row in run.rows(SHIFTED) if row["shift"] == "JayWalk"]
-    assert [float(row["episode_reward"]) for row in driven] == [row.episode_reward for row in expected.rows]
-    assert [float(row["distance"]) for row in driven] == [row.distance for row in expected.rows]
+    assert [float(row["episode_reward"]) for row in driven] == expected.values("episode_reward")
+    assert [float(row["distance"]) for row in driven] == expected.values("distance")
 
 
+@pytest.mark.slow
 def test_training_and_its_evaluations_are_as_without(run: RunFolder, tmp_path: Path):
     plain = train(PLAIN, tmp_path / "plain")
     assert not plain.rows(SHIFTED)
@@ -77,6 +78,7 @@ def test_training_and_its_evaluations_are_as_without(run: RunFolder, tmp_path: P
     ]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_where_its_shifts_were_left(tmp_path: Path):
     run = train(CONFIG, tmp_path / "stopped")
     rows = run.rows(SHIFTED)
@@ -92,6 +94,7 @@ def test_a_run_goes_on_where_its_shifts_were_left(tmp_path: Path):
     ]
 
 
+@pytest.mark.slow
 def test_what_an_agent_did_that_a_kill_has_undone_does_not_count(tmp_path: Path):
     run = train(CONFIG, tmp_path / "undone")
     rows = run.rows(SHIFTED)

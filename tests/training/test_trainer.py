@@ -19,7 +19,7 @@ from rich.console import Console
 from stable_baselines3.common.save_util import load_from_zip_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from semore_gym.cli.arguments import TrainArguments
+from semore_gym.cli.train import Train
 from semore_gym.config import TrainConfig
 from semore_gym.training.run_folder import RunFolder
 from semore_gym.training.trainer import Trainer
@@ -159,6 +159,7 @@ def test_a_checkpoint_is_whole_or_not_there(finished: RunFolder, tmp_path: Path)
     assert newest.name == "step-000000150"
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_bit_for_bit(finished: RunFolder, tmp_path: Path):
     path = tmp_path / "killed"
     moments = random.Random(0)
@@ -182,6 +183,7 @@ def test_a_killed_training_goes_on_bit_for_bit(finished: RunFolder, tmp_path: Pa
     assert logged_steps(run) == logged_steps(finished)
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_and_the_run_goes_on(tmp_path: Path):
     path = tmp_path / "interrupted"
     process = start(*flags(TINY), "--run-dir", str(path))
@@ -199,6 +201,7 @@ def test_ctrl_c_saves_and_the_run_goes_on(tmp_path: Path):
     assert position(trainer.run)["agent_steps"] == 150
 
 
+@pytest.mark.slow
 def test_evaluations_and_checkpoints_leave_the_training_alone(finished: RunFolder, tmp_path: Path):
     config = TrainConfig(**{**vars(TINY), "evaluate_every": 1000, "checkpoint_every": 1000})
     assert_same_numbers(numbers(train(config, tmp_path / "quiet")), numbers(finished))
@@ -212,6 +215,7 @@ def test_resuming_a_finished_run_changes_nothing(finished: RunFolder, tmp_path: 
     assert_same_numbers(numbers(trainer.run), numbers(finished))
 
 
+@pytest.mark.slow
 def test_a_finished_run_can_be_made_longer(finished: RunFolder, tmp_path: Path, caplog: Any):
     copy = Path(shutil.copytree(finished.path, tmp_path / "copy"))
     curve = finished.curve.read_bytes()
@@ -253,6 +257,7 @@ def test_another_number_of_threads_is_warned_of(finished: RunFolder, tmp_path: P
     assert "2 threads, before with 1" in caplog.text
 
 
+@pytest.mark.slow
 def test_several_environments_train_and_go_on(tmp_path: Path):
     config = TrainConfig(**{**vars(TINY), "n_envs": 2, "steps": 80})
     run = train(config, tmp_path / "two")
@@ -271,6 +276,4 @@ def test_several_environments_train_and_go_on(tmp_path: Path):
 
 
 def test_the_arguments_say_the_config():
-    from semore_gym.cli.arguments import parse_train
-
-    assert parse_train(flags(TINY)) == TrainArguments(**vars(TINY))
+    assert Train.read(flags(TINY), "semore train") == Train(**vars(TINY))

@@ -56,6 +56,7 @@ def logged(run: RunFolder, name: str) -> float:
     return float(log.Scalars(name)[-1].value)
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_while_its_endpoint_is_gone_and_back(clipseg: str, tmp_path: Path):
     options: dict[str, Any] = {
         "segmenter.model": clipseg,
@@ -103,6 +104,7 @@ class Patient(AsyncMasks):
         return taken
 
 
+@pytest.mark.slow
 def test_masks_of_several_environments_are_made_beside_the_training(
     clipseg: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -129,6 +131,7 @@ def test_several_environments_must_not_load_a_model_each(clipseg: str):
         build_vec_env(config, 2)
 
 
+@pytest.mark.slow
 def test_an_agent_trained_with_masks_drives_where_no_model_can_be_imported(clipseg: str, tmp_path: Path):
     options = {"phrases": ["car"], "segmenter.model": clipseg}
     judging = {"base_url": "http://127.0.0.1:9/v1", "retries": 0, "deadline": 1.0}  # where nobody answers

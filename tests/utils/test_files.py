@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from semore_gym.utils.files import UNFINISHED, new_folder, write_text
+from semore_gym.utils.files import UNFINISHED, cache_file, new_folder, write_text
 
 WRITER = """
 import sys
@@ -58,4 +58,12 @@ def test_text_is_replaced_whole(tmp_path: Path):
     write_text(tmp_path / "file", "long old text")
     write_text(tmp_path / "file", "new")
     assert (tmp_path / "file").read_text() == "new"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_processes_that_write_a_file_of_a_cache_at_once_do_not_meet(tmp_path: Path):
+    with cache_file(tmp_path / "mask") as one, cache_file(tmp_path / "mask") as other:
+        one.write_text("one")
+        other.write_text("other")
+    assert (tmp_path / "mask").read_text() == "one"
     assert len(list(tmp_path.iterdir())) == 1

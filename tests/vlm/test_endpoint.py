@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from helpers.chat_server import ChatServer
-from semore_gym.masks.phrasers.endpoint import EndpointPhraser
+from semore_gym.masks.phrasers.chat import ENDPOINT
 from semore_gym.vlm.endpoint import EndpointChat
 from semore_gym.vlm.reply import reply_text
 
@@ -32,7 +32,7 @@ def server():
 def test_streaming_on_and_off(server, asked, given):
     server.streams = given
     server.answer = '["the rote Bär", "汽车"]'
-    phraser = EndpointPhraser("any", base_url=server.url, stream=asked)
+    phraser = ENDPOINT(model="any", base_url=server.url, stream=asked)
     assert phraser(FRAMES) == [("rote Bär", "汽车")] * 4
     assert [request["stream"] for request in server.requests] == [asked] * 4
 
@@ -72,7 +72,7 @@ def test_concurrency_is_limited(server):
 @pytest.mark.parametrize("fault", ["error", "busy", "reset", "invalid", "schema", "nested", "huge", "cut"])
 def test_what_fails_once_is_asked_again(server, fault):
     server.faults = [fault]
-    phraser = EndpointPhraser("any", base_url=server.url)
+    phraser = ENDPOINT(model="any", base_url=server.url)
     assert phraser(FRAMES) == [("car",)] * 4
     counts = phraser.counts()
     assert counts.pop("seconds") > 0
@@ -82,7 +82,7 @@ def test_what_fails_once_is_asked_again(server, fault):
 @pytest.mark.parametrize("fault", ["slow", "drip"])
 def test_what_never_ends_is_given_up_at_the_deadline(server, fault):
     server.faults = [fault, fault]
-    phraser = EndpointPhraser("any", base_url=server.url, deadline=1.0)
+    phraser = ENDPOINT(model="any", base_url=server.url, deadline=1.0)
     began = time.monotonic()
     answers = phraser(FRAMES)
     assert 1.0 <= time.monotonic() - began < 1.0 + SLACK
@@ -95,7 +95,7 @@ def test_what_never_ends_is_given_up_at_the_deadline(server, fault):
 )
 def test_what_always_fails_fails_within_the_deadline(server, fault):
     server.always = fault
-    phraser = EndpointPhraser("any", base_url=server.url, deadline=1.0, retries=1)
+    phraser = ENDPOINT(model="any", base_url=server.url, deadline=1.0, retries=1)
     began = time.monotonic()
     assert phraser(FRAMES) == [()] * 4
     assert time.monotonic() - began < 1.0 + SLACK
@@ -105,7 +105,7 @@ def test_what_always_fails_fails_within_the_deadline(server, fault):
 
 def test_a_refusal_is_not_asked_again_and_is_said(server, caplog):
     server.always = "denied"
-    phraser = EndpointPhraser("any", base_url=server.url)
+    phraser = ENDPOINT(model="any", base_url=server.url)
     assert phraser(FRAMES[:1]) == [()]
     assert len(server.requests) == 1
     assert "does not answer: AuthenticationError" in caplog.text
@@ -122,13 +122,13 @@ def test_a_refusal_is_not_asked_again_and_is_said(server, caplog):
 )
 def test_strange_answers(server, answer, unusable):
     server.answer = answer
-    phraser = EndpointPhraser("any", base_url=server.url)
+    phraser = ENDPOINT(model="any", base_url=server.url)
     assert phraser(FRAMES[:1]) == [()]
     assert (phraser.counts()["unusable"], phraser.counts()["failed"]) == (unusable, 0)
 
 
 def test_a_server_that_dies_and_comes_back(server):
-    phraser = EndpointPhraser("any", base_url=server.url, deadline=1.0)
+    phraser = ENDPOINT(model="any", base_url=server.url, deadline=1.0)
     assert phraser(FRAMES) == [("car",)] * 4
     server.__exit__()
     assert phraser(FRAMES) == [()] * 4
@@ -138,7 +138,7 @@ def test_a_server_that_dies_and_comes_back(server):
 
 
 def test_it_works_inside_a_running_event_loop_and_after_pickling(server):
-    phraser = pickle.loads(pickle.dumps(EndpointPhraser("any", base_url=server.url)))
+    phraser = pickle.loads(pickle.dumps(ENDPOINT(model="any", base_url=server.url)))
 
     async def notebook():
         return phraser(FRAMES)

@@ -12,7 +12,7 @@ from transformers import AutoModelForImageTextToText
 
 from helpers.tiny_chat import save_idefics, save_qwen
 from semore_gym.judges import JUDGES, Question
-from semore_gym.masks.phrasers.qwen import QwenPhraser
+from semore_gym.masks.phrasers import PHRASERS
 from semore_gym.vlm.local import LocalChat
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (5, 3, 30, 40), np.uint8)
@@ -61,11 +61,11 @@ def test_the_answer_is_the_likeliest_token_after_the_question(folder):
 
 
 def test_a_phraser_and_a_judge(folder):
-    phraser = QwenPhraser(str(folder), "highway", **SMALL)
+    phraser = PHRASERS.load("qwen")(model=str(folder), prompt="highway", **SMALL)
     phrases = phraser(FRAMES)
     assert len(phrases) == 5
     assert phraser.counts()["asked"] == 5
-    judge = JUDGES.load("vlm")(str(folder), batch_size=2, **SMALL)
+    judge = JUDGES.load("vlm")(model=str(folder), batch_size=2, **SMALL)
     for number in range(2):
         judge.ask(Question(number, FRAMES[0], np.zeros(2, np.float32), None))
     assert [number for number, _ in judge.verdicts()] == [0, 1]

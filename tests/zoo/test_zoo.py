@@ -36,6 +36,7 @@ def _trained(tmp_path_factory):
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_trained")
 def test_train_reads_our_hyperparameters_and_the_users():
     data, tensors, _ = load_from_zip_file(LEARNT / f"{ENV}.zip", device="cpu")
@@ -48,6 +49,7 @@ def test_train_reads_our_hyperparameters_and_the_users():
     assert (LEARNT / ENV / "args.yml").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_trained")
 def test_enjoy_drives_what_train_saved():
     run = zoo("enjoy", "--algo", "semore", "--env", ENV, "-f", "logs", "-n", "25", "--no-render")
@@ -56,6 +58,7 @@ def test_enjoy_drives_what_train_saved():
     assert "2 Episodes" in run.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_trained")
 def test_training_goes_on():
     run = zoo(

@@ -40,7 +40,7 @@ class CarlaBackend:
         config: Where the server is; None means the variable SEMORE_CARLA, or port 2000 of this machine.
 
     Raises:
-        ImportError: If the carla package is not installed.
+        ModuleNotFoundError: If the carla package is not installed.
         ValueError: If SEMORE_CARLA is not host:port.
     """
 
@@ -49,9 +49,10 @@ class CarlaBackend:
 
     def __init__(self, camera: CameraConfig, config: CarlaConfig | None = None) -> None:
         if find_spec("carla") is None:
-            raise ImportError(
+            raise ModuleNotFoundError(
                 "the carla backend needs CARLA's Python client, for Python 3.10 - 3.12: "
-                'pip install "semore-gym[carla]"'
+                'pip install "semore-gym[carla]"',
+                name="carla",
             )
         self._camera = camera
         self._config = config or CarlaConfig.from_environment()

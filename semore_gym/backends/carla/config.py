@@ -6,7 +6,8 @@ import os
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from semore_gym.config import check_names, check_types
+from semore_gym.config import check_types
+from semore_gym.utils.signatures import check_names
 
 CARLA_VARIABLE = "SEMORE_CARLA"
 DT = 0.05  # duration of a tick [s]

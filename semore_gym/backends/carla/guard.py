@@ -12,8 +12,9 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
+
+from semore_gym.utils.processes import at_end_of_input
 
 PATIENCE = 5.0  # between asking to end and killing [s]
 LOOK_EVERY = 0.05  # [s]
@@ -26,7 +27,7 @@ def main(attached: bool, cleanup: list[str], command: list[str]) -> int:
     program = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the owner's to answer
     if attached:
-        threading.Thread(target=_wait_for_owner, args=(asked,), daemon=True).start()
+        at_end_of_input(lambda: asked.append("the owner's end"))
     while program.poll() is None and not asked:
         time.sleep(LOOK_EVERY)
     code = program.poll()
@@ -34,12 +35,6 @@ def main(attached: bool, cleanup: list[str], command: list[str]) -> int:
     if cleanup:
         subprocess.run(cleanup, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     return code or 0
-
-
-def _wait_for_owner(asked: list[str]) -> None:
-    while os.read(sys.stdin.fileno(), 1):
-        pass
-    asked.append("the owner's end")
 
 
 def _end_group(program: subprocess.Popen[bytes]) -> None:

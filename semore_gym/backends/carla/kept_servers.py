@@ -8,35 +8,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import psutil
-from rich.console import Console
 
 from semore_gym.backends.base import SimulatorError
 from semore_gym.backends.carla.config import CarlaConfig
 from semore_gym.backends.carla.server import CarlaServer, answers, end_guard
-from semore_gym.cli.arguments import CarlaArguments
-
-
-def carry_out(given: CarlaArguments, console: Console) -> None:
-    """Do what `semore carla` is told.
-
-    Raises:
-        ValueError: If an argument is wrong.
-        SimulatorError: As `start_server` and `stop_servers` do.
-    """
-    if given.action == "start":
-        port = 2000 if given.port is None else given.port
-        record = start_server(
-            CarlaConfig(port=port, server=given.server, gpu=given.gpu, quality=given.quality)
-        )
-        console.print(f"CARLA {record.state()}, its output is in {record.log}")
-        console.print(f"use it with: semore train --carla port={record.port}; end it with: semore carla stop")
-        return
-    if given.action == "stop":
-        said = [f"the server at port {record.port} is stopped" for record in stop_servers(given.port)]
-    else:
-        said = [f"{record.port}: {record.server} {record.state()}" for record in known_servers()]
-    for line in said or ["no server was started here"]:
-        console.print(line, markup=False)
+from semore_gym.utils.files import write_text
+from semore_gym.utils.processes import find_process
 
 
 @dataclass(frozen=True)
@@ -56,12 +33,7 @@ class ServerRecord:
 
     def guard(self) -> psutil.Process | None:
         """Its guard's process; None where it has ended."""
-        try:
-            process = psutil.Process(self.pid)
-            same = process.create_time() == self.created and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return None
-        return process if same else None
+        return find_process(self.pid, self.created)
 
     def state(self) -> str:
         """What it does, in words."""
@@ -90,7 +62,7 @@ def start_server(config: CarlaConfig) -> ServerRecord:
     assert server.pid is not None
     created = psutil.Process(server.pid).create_time()
     record = ServerRecord(config.port, server.pid, created, str(config.server), config.log)
-    _file(config.port).write_text(json.dumps(asdict(record)))
+    write_text(_file(config.port), json.dumps(asdict(record)))
     return record
 
 
@@ -119,7 +91,7 @@ def stop_servers(port: int | None = None) -> list[ServerRecord]:
 
 def known_servers() -> list[ServerRecord]:
     """The servers that were started and not stopped, by port; some may have ended by themselves."""
-    files = sorted(cache_folder().glob("*.json"), key=lambda path: int(path.stem))
+    files = sorted(cache_folder().glob("[!.]*.json"), key=lambda path: int(path.stem))
     return [ServerRecord(**json.loads(path.read_text())) for path in files]
 
 

@@ -12,7 +12,6 @@ from types import FrameType
 
 from semore_gym.benchmark.jobs import Job
 from semore_gym.benchmark.view import View
-from semore_gym.cli.benchmark import BenchmarkArguments
 from semore_gym.training.run_folder import RunFolder
 
 ATTEMPTS = 2  # of one trial, before it counts as failed
@@ -94,23 +93,6 @@ class Executor(ABC):
     def _say_stock(self, room: str) -> None:
         done = sum(job.state == "finished" for job in self.jobs)
         self._view.say(f"{len(self.jobs)} trials, {done} of them finished before; {room}")
-
-
-def make_executor(given: BenchmarkArguments, runs: Mapping[str, RunFolder], view: View) -> Executor:
-    """The executor that the arguments ask for.
-
-    Raises:
-        ValueError: If it cannot work as they say.
-        ModuleNotFoundError: If it needs an extra.
-    """
-    if given.executor == "ray":
-        from semore_gym.benchmark.executors.ray import RayExecutor, Resources
-
-        resources = Resources(given.cpus_per_trial, given.gpus_per_trial)
-        return RayExecutor(runs, given.jobs, view, resources, given.ray_address, given.storage)
-    from semore_gym.benchmark.executors.local import LocalExecutor
-
-    return LocalExecutor(runs, given.jobs, view, given.gpu_memory)
 
 
 @contextmanager

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Mapping, Sequence
-
-import torch
+from collections.abc import Mapping
 
 from semore_gym.benchmark.executors.base import POLL, Executor
-from semore_gym.benchmark.executors.worker import Worker
 from semore_gym.benchmark.jobs import Job
 from semore_gym.benchmark.view import View
+from semore_gym.benchmark.worker import Worker
 from semore_gym.training.run_folder import RunFolder
-from semore_gym.utils.devices import cpus
-
-FREE_MEMORY = """
-import torch
-print(*(torch.cuda.mem_get_info(index)[0] for index in range(torch.cuda.device_count())))
-"""
+from semore_gym.utils.devices import cpus, free_gpu_memory, packed, thread_variables, visible_gpus
 
 
 class LocalExecutor(Executor):
@@ -109,54 +99,7 @@ class LocalExecutor(Executor):
             worker.forget()
 
 
-def thread_variables(threads: int) -> dict[str, str]:
-    """Variables that say how many threads a process may compute with."""
-    return dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
-
-
-def visible_gpus() -> list[str]:
-    """What CUDA_VISIBLE_DEVICES calls the GPUs that this process may use."""
-    names = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-    count = torch.cuda.device_count()
-    return names[:count] if names != [""] else [str(index) for index in range(count)]
-
-
-def free_gpu_memory() -> list[float]:
-    """Free memory of each visible GPU [GB].
-
-    Asked in a process of its own, since whoever asks keeps some hundred megabytes of each GPU.
-    """
-    said = subprocess.run([sys.executable, "-c", FREE_MEMORY], capture_output=True, text=True, check=True)
-    return [int(free) / 1e9 for free in said.stdout.split()]
-
-
 def gpu_left_behind(run: RunFolder) -> str | None:
     """The GPU of a run's process that an earlier executor has left behind; None if there is none."""
     worker = Worker.left_behind(run.path)
     return None if worker is None else worker.process.environ().get("CUDA_VISIBLE_DEVICES")
-
-
-def packed(gpus: Sequence[str], free: Sequence[float], needed: float) -> list[str]:
-    """Which GPU each of the runs is on that fit at the same time.
-
-    Args:
-        gpus: Names.
-        free: Free memory of each [GB].
-        needed: By one run [GB].
-
-    Returns:
-        Names, in turn as long as there is room: the first runs are spread over all GPUs.
-
-    Raises:
-        ValueError: If not even one run fits.
-
-    Example:
-        >>> from semore_gym.benchmark.executors.local import packed
-        >>> packed(["0", "1"], [9.0, 25.0], 8.0)
-        ['0', '1', '1', '1']
-    """
-    room = [int(memory // needed) for memory in free]
-    if not any(room):
-        there = ", ".join(f"{memory:.1f}" for memory in free) or "no GPU"
-        raise ValueError(f"gpu_memory is {needed} GB a trial, but free are {there}")
-    return [gpu for turn in range(max(room)) for gpu, runs in zip(gpus, room, strict=True) if turn < runs]

@@ -12,18 +12,15 @@ from typing import Any
 from uuid import uuid4
 
 from semore_gym.benchmark.executors.base import Executor
-from semore_gym.benchmark.executors.local import thread_variables
-from semore_gym.benchmark.executors.ray_storage import RunStorage
-from semore_gym.benchmark.executors.ray_trial import CLAIM, Ending, Place, SharedFolder, StoredFolder, train
-from semore_gym.benchmark.executors.worker import Worker
+from semore_gym.benchmark.executors.ray_trial import CLAIM, Ending, holder, train
 from semore_gym.benchmark.jobs import Job
 from semore_gym.benchmark.view import View
-from semore_gym.config import TrainConfig
+from semore_gym.benchmark.worker import check_untrained
 from semore_gym.training.run_folder import RunFolder
+from semore_gym.utils.devices import thread_variables
 
 LOSSES = 10  # of its node, before a trial counts as failed
 LOOK_EVERY = 1.0  # [s]
-FETCH_EVERY = 5.0  # [s]
 
 
 @dataclass(frozen=True)
@@ -44,16 +41,15 @@ class RayExecutor(Executor):
     A run whose node is lost goes on elsewhere from its newest checkpoint, which is no failure of its own.
 
     Args:
-        runs: By name.
+        runs: By name; their folders are seen by all nodes.
         at_once: How many at most; None leaves it to the cluster.
         view: Where it is told.
         resources: What each takes.
         address: Of the cluster; None lets Ray look for one, and start one on this machine otherwise.
-        storage: URL where runs are kept; None means that all nodes see the runs' folders.
 
     Raises:
-        ModuleNotFoundError: If Ray or fsspec is not installed.
-        ValueError: If there is no such cluster, or what is stored is not these runs.
+        ModuleNotFoundError: If Ray is not installed.
+        ValueError: If there is no such cluster, or one machine still trains a run.
     """
 
     def __init__(
@@ -63,17 +59,13 @@ class RayExecutor(Executor):
         view: View,
         resources: Resources,
         address: str | None = None,
-        storage: str | None = None,
     ) -> None:
         super().__init__(runs, view)
         self._at_once = at_once or len(runs)
         self._resources = resources
-        self._storages = {
-            name: RunStorage(f"{storage.rstrip('/')}/trials/{name}") for name in runs if storage is not None
-        }
         for job in self.jobs:
-            self._check(job)
-            self._fetch(job)
+            if not (job.run.path / CLAIM).exists():  # else it is a cluster's, which ends it
+                check_untrained(job.name, job.run.path)
         self._ray = connect(address)
         self._train = self._ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus, max_retries=0)(train)
         self._flights: dict[Any, tuple[Job, str]] = {}  # by the task's result, with the attempt
@@ -106,14 +98,13 @@ class RayExecutor(Executor):
     def _collect(self) -> None:
         for result in self._ended(timeout=0.0):
             job, _ = self._flights.pop(result)
-            self._fetch(job)
             self._land(job, result)
         if time.monotonic() >= self._next_look:
             try:
                 self._look()
             except OSError as error:
                 self._view.say(f"how far the trials are cannot be read now: {error}")
-            self._next_look = time.monotonic() + (FETCH_EVERY if self._storages else LOOK_EVERY)
+            self._next_look = time.monotonic() + LOOK_EVERY
 
     def _ended(self, timeout: float | None) -> list[Any]:
         """Tasks that have ended within a time [s]; None waits for all."""
@@ -124,8 +115,6 @@ class RayExecutor(Executor):
         for result in self._flights:
             self._ray.cancel(result)
         self._ended(timeout=None)
-        for job, _ in self._flights.values():
-            self._fetch(job)
 
     def _land(self, job: Job, result: Any) -> None:
         """See to a trial whose task has ended."""
@@ -137,9 +126,6 @@ class RayExecutor(Executor):
         except errors.RayError as error:
             self._lose(job, type(error).__name__)
         else:
-            if ending.finished and job.name in self._storages and not job.run.finished:
-                # a folder of the node's own, for example
-                ending = Ending(False, "this machine does not find at the URL what the node has written")
             self._end(job, ending.words, ending.finished)
 
     def _lose(self, job: Job, reason: str) -> None:
@@ -152,15 +138,12 @@ class RayExecutor(Executor):
             self._view.say(f"{job.name} has lost its node, {reason}, and goes on elsewhere")
 
     def _look(self) -> None:
-        """Find out which tasks have begun, and how far those are whose folders are elsewhere."""
+        """Find out which tasks have begun."""
         for job, attempt in self._flights.values():
-            holder = self._place(job).holder()
-            if holder.attempt != attempt:
-                continue
-            if job.state == "waiting":
+            now = holder(job.run.path)
+            if job.state == "waiting" and now.attempt == attempt:
                 job.begin()
-                self._view.say(f"{job.name} {'goes on' if job.steps else 'begins'}, on node {holder.node}")
-            self._fetch(job)
+                self._view.say(f"{job.name} {'goes on' if job.steps else 'begins'}, on node {now.node}")
 
     def _start(self) -> None:
         flying = {job.name for job, _ in self._flights.values()}
@@ -169,40 +152,9 @@ class RayExecutor(Executor):
                 return
             if job.state == "waiting" and job.name not in flying:
                 attempt = uuid4().hex
-                result = self._train.remote(self._place(job), attempt, self.environment(), Path.cwd())
+                result = self._train.remote(job.run.path.absolute(), attempt, self.environment(), Path.cwd())
                 self._flights[result] = job, attempt
                 flying.add(job.name)
-
-    def _place(self, job: Job) -> Place:
-        if job.name in self._storages:
-            return StoredFolder(self._storages[job.name], job.name, job.run.config)
-        return SharedFolder(job.run.path.absolute())
-
-    def _check(self, job: Job) -> None:
-        path = job.run.path
-        left_behind = Worker.left_behind(path)
-        if left_behind is not None and not (path / CLAIM).exists():  # claimed: of a cluster, which ends it
-            raise ValueError(
-                f"{job.name} is still trained by process {left_behind.process.pid}: end it, or watch it with "
-                "the local executor"
-            )
-        if job.name in self._storages:
-            storage = self._storages[job.name]
-            stored = storage.text("config.json")
-            if stored is not None and TrainConfig.from_json(stored) != job.run.config:
-                raise ValueError(f"{storage.url} is a run of another config than the matrix has")
-
-    def _fetch(self, job: Job) -> None:
-        """Bring the run's folder up to date, if it is stored elsewhere: its tables, at its end everything."""
-        storage = self._storages.get(job.name)
-        if storage is None or job.run.finished:
-            return
-        try:
-            storage.pull(job.run.path, lambda name: "/" not in name)
-            if any(name.startswith("videos/") for name in storage.read().files):  # what a training does last
-                storage.pull(job.run.path)
-        except FileNotFoundError:
-            pass  # replaced by newer ones meanwhile, which come with the next look
 
 
 def connect(address: str | None) -> Any:

@@ -9,9 +9,9 @@ from semore_gym.registry import Registry
 PHRASERS: Registry[Phraser] = Registry(
     "phraser",
     {
-        "endpoint": "semore_gym.masks.phrasers.endpoint:EndpointPhraser",
+        "endpoint": "semore_gym.masks.phrasers.chat:ENDPOINT",
         "fixed": "semore_gym.masks.phrasers.fixed:FixedPhrases",
-        "qwen": "semore_gym.masks.phrasers.qwen:QwenPhraser",
+        "qwen": "semore_gym.masks.phrasers.chat:LOCAL",
     },
 )
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from semore_gym.masks.phrasers.base import Phrases
 from semore_gym.masks.phrasers.parsing import read_phrases
 from semore_gym.vlm.base import Chat, check_positive
+from semore_gym.vlm.chats import Asking
 from semore_gym.vlm.prompts import digest, load_prompt
 
 
@@ -31,7 +32,7 @@ class ChatPhraser:
         self.prompt = load_prompt(prompt)
         self.limit, self.max_words = limit, max_words
         settings = f"prompt {digest(self.prompt)} {limit} {max_words}"
-        self.identity = f"{type(self).__name__} {chat.identity} {settings}"
+        self.identity = f"{type(chat).__name__} {chat.identity} {settings}"
         self._unusable = 0
 
     def __call__(self, frames: npt.NDArray[np.uint8]) -> list[Phrases]:
@@ -46,3 +47,7 @@ class ChatPhraser:
     def counts(self) -> dict[str, float]:
         """`asked`, `answered`, `unusable` of them, `failed`, `retries` and `seconds` since this was made."""
         return {**self.chat.counts(), "unusable": self._unusable}
+
+
+LOCAL = Asking(ChatPhraser, "vlm")
+ENDPOINT = Asking(ChatPhraser, "endpoint")

@@ -27,11 +27,6 @@ ODD = frozenset("<>|{}[]\\`=")  # code and control tokens have them, names do no
 NOTHING = frozenset(("none", "nothing", "no objects", "n/a", "null", "empty"))
 
 
-def parse_phrases(text: str, limit: int = 8, max_words: int = 12) -> Phrases:
-    """Read the phrases in an answer; see `read_phrases`. An unusable answer gives none."""
-    return read_phrases(text, limit, max_words) or ()
-
-
 def read_phrases(text: str, limit: int = 8, max_words: int = 12) -> Phrases | None:
     """Read the phrases in an answer, and tell one that says "nothing" from one that cannot be used.
 

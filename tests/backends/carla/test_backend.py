@@ -60,6 +60,7 @@ def client_of(backend):
     return backend._client.pid
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
@@ -104,6 +105,7 @@ def test_refused_spawns_are_tried_again(start_carla, backend_on):
     assert backend.tick(Control()).frame == 4
 
 
+@pytest.mark.slow
 def test_a_server_that_was_replaced_is_found_again(start_carla, backend_on):
     server = start_carla()
     backend = backend_on(server.port)
@@ -119,6 +121,7 @@ def test_a_server_that_was_replaced_is_found_again(start_carla, backend_on):
     again.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blow", [signal.SIGSEGV, signal.SIGSTOP, signal.SIGKILL])
 def test_a_client_that_dies_or_hangs_costs_one_episode(blow, carla_address, backend_on):
     backend = backend_on(int(carla_address().rpartition(":")[2]))
@@ -172,6 +175,7 @@ def test_a_second_driver_on_a_server_is_refused_and_harms_nobody(carla_address, 
     assert first.tick(Control(throttle=1.0)).frame == len(frames) + 1
 
 
+@pytest.mark.slow
 def test_closing_does_not_wait_long_for_a_server_that_hangs(start_carla, backend_on):
     server = start_carla()
     backend = backend_on(server.port)
@@ -192,6 +196,7 @@ def test_a_road_that_is_not_there_is_said_at_once(carla_address, backend_on):
         backend.reset(lost)
 
 
+@pytest.mark.slow
 def test_fifty_resets_leave_nobody_behind(carla_address, backend_on):
     port = int(carla_address().rpartition(":")[2])
     backend = backend_on(port)
@@ -215,6 +220,7 @@ def census(port):
         return msgpack.unpackb(connection.recv(65536))[3][0][1]
 
 
+@pytest.mark.slow
 def test_a_killed_environment_leaves_no_client(carla_address, tmp_path):
     address = carla_address()
     code = (

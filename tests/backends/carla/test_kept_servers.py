@@ -46,6 +46,7 @@ def ours(port):
     ]
 
 
+@pytest.mark.slow
 def test_a_server_goes_on_until_it_is_stopped(semore, program, tmp_path):
     ports = [free_ports(), free_ports()]
     for port in ports:
@@ -67,6 +68,7 @@ def test_a_server_goes_on_until_it_is_stopped(semore, program, tmp_path):
     assert not ours(ports[1])
 
 
+@pytest.mark.slow
 def test_a_server_that_has_ended_is_told(semore, program):
     port = free_ports()
     semore("start", "--server", str(program), "--port", str(port))

@@ -53,6 +53,7 @@ def assert_gone(processes):
     assert not alive
 
 
+@pytest.mark.slow
 def test_it_starts_answers_and_ends_with_all_its_processes(config):
     server = CarlaServer(config)
     port = server.start()
@@ -66,6 +67,7 @@ def test_it_starts_answers_and_ends_with_all_its_processes(config):
     server.stop()
 
 
+@pytest.mark.slow
 def test_it_ends_when_its_owner_is_killed(config):
     code = (
         "import sys, time; from semore_gym import CarlaConfig; "
@@ -107,6 +109,7 @@ def test_a_program_that_never_answers_is_ended(config, tmp_path):
     assert ["sleep", "77.7"] not in words
 
 
+@pytest.mark.slow
 def test_a_slow_start_is_waited_for(config, tmp_path):
     slow = program(tmp_path, f"{sys.executable} {MAIN} --slow-start 2 $*")
     server = CarlaServer(replace(config, server=str(slow)))
@@ -142,6 +145,7 @@ def test_docker_without_docker(config, monkeypatch):
         CarlaServer(replace(config, server="docker")).start()
 
 
+@pytest.mark.slow
 def test_docker_gets_a_container_that_is_removed(config, tmp_path, monkeypatch):
     """Docker cannot be had here: a program of its name writes down what it is told, and runs the server."""
     path = tmp_path / "docker"
@@ -176,6 +180,7 @@ def test_a_port_that_is_taken_is_not_mistaken_for_the_server(config):
         CarlaServer(config, port=port).start()
 
 
+@pytest.mark.slow
 def test_a_program_that_does_not_want_to_end_is_killed(config, tmp_path, monkeypatch):
     stubborn = replace(config, server=str(program(tmp_path, f"trap '' TERM; {sys.executable} {MAIN} $*")))
     server = CarlaServer(stubborn)
@@ -203,6 +208,7 @@ def backend_with(config):
         backend.close()
 
 
+@pytest.mark.slow
 def test_two_backends_have_a_server_each(backend_with):
     first, second = backend_with(), backend_with()
     ticks = [backend.reset(episode()) for backend in (first, second)]
@@ -214,6 +220,7 @@ def test_two_backends_have_a_server_each(backend_with):
     assert_gone(processes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_server_that_dies_or_hangs_is_started_again(blow, backend_with):
     backend = backend_with()
@@ -231,6 +238,7 @@ def test_a_server_that_dies_or_hangs_is_started_again(blow, backend_with):
     assert_gone(processes)
 
 
+@pytest.mark.slow
 def test_it_is_started_anew_after_so_many_episodes(backend_with):
     backend = backend_with(recycle_episodes=2)
     pids = []
@@ -240,6 +248,7 @@ def test_it_is_started_anew_after_so_many_episodes(backend_with):
     assert pids[0] == pids[1] != pids[2] == pids[3] != pids[4]
 
 
+@pytest.mark.slow
 def test_it_is_started_anew_when_it_has_grown(backend_with):
     backend = backend_with(recycle_memory=1e-6)
     backend.reset(episode())

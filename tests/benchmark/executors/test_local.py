@@ -15,11 +15,13 @@ from rich.console import Console
 
 from helpers.benchmarks import BROKEN, METHODS, finish, start, tables, wait_for_checkpoint, write_matrix
 from semore_gym.benchmark.executors.base import interrupted_by_sigterm
-from semore_gym.benchmark.executors.local import LocalExecutor, cpus, gpu_left_behind, packed, visible_gpus
-from semore_gym.benchmark.executors.worker import PROCESS, Worker, mark_process, marked_process
+from semore_gym.benchmark.executors.local import LocalExecutor, gpu_left_behind
 from semore_gym.benchmark.view import View
+from semore_gym.benchmark.worker import PROCESS, Worker
 from semore_gym.config import TrainConfig
 from semore_gym.training.run_folder import RunFolder
+from semore_gym.utils.devices import cpus
+from semore_gym.utils.processes import mark_process, marked_process
 
 TRIALS = ["sac-JayWalk-seed0", "m1-JayWalk-seed0"]
 TWO = ("--jobs", "2")  # at the same time
@@ -40,6 +42,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_every_trial_leaves_a_finished_run(undisturbed: Path):
     bench = undisturbed / "bench"
     described = json.loads((bench / "benchmark.json").read_text())
@@ -57,12 +60,28 @@ def test_every_trial_leaves_a_finished_run(undisturbed: Path):
     assert not (bench / PROCESS).exists()
 
 
+@pytest.mark.slow
 def test_finished_trials_are_skipped(undisturbed: Path):
     files = {path: path.stat().st_mtime_ns for path in (undisturbed / "bench/trials").rglob("*")}
     assert "2 trials, 2 of them finished before" in finish(start(undisturbed, *TWO))
     assert {path: path.stat().st_mtime_ns for path in (undisturbed / "bench/trials").rglob("*")} == files
 
 
+@pytest.mark.slow
+def test_printed_commands_train_the_trials_and_the_benchmark_goes_on_from_them(undisturbed: Path, here: Path):
+    bench = here / "my :car: bench"
+    printing = [sys.executable, "-m", "semore_gym", "benchmark", "tiny.yaml", "--to", bench.name, "--print"]
+    first, second = subprocess.check_output(printing, cwd=here, text=True).splitlines()
+    assert first == f"semore train --resume '{bench}/trials/{TRIALS[0]}'"
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    subprocess.run(first, shell=True, check=True, env={**os.environ, "PATH": path})
+    assert subprocess.check_output(printing, cwd=here, text=True).splitlines() == [second]
+    said = finish(start(here, *TWO, to=bench.name))
+    assert "2 trials, 1 of them finished before" in said
+    assert tables(bench, TRIALS) == tables(undisturbed / "bench", TRIALS)
+
+
+@pytest.mark.slow
 def test_a_killed_worker_is_replaced_and_goes_on_from_its_checkpoint(undisturbed: Path, here: Path):
     process = start(here, *TWO)
     trial = here / "bench/trials" / TRIALS[0]
@@ -76,6 +95,7 @@ def test_a_killed_worker_is_replaced_and_goes_on_from_its_checkpoint(undisturbed
     assert tables(here / "bench", TRIALS) == tables(undisturbed / "bench", TRIALS)
 
 
+@pytest.mark.slow
 def test_the_workers_of_a_killed_benchmark_are_watched_by_the_next_one(undisturbed: Path, here: Path):
     process = start(here, *TWO)
     trials = [here / "bench/trials" / name for name in TRIALS]
@@ -92,6 +112,7 @@ def test_the_workers_of_a_killed_benchmark_are_watched_by_the_next_one(undisturb
     assert tables(here / "bench", TRIALS) == tables(undisturbed / "bench", TRIALS)
 
 
+@pytest.mark.slow
 def test_a_benchmark_and_its_workers_killed_at_once_go_on(undisturbed: Path, here: Path):
     process = start(here, *TWO)
     trials = [here / "bench/trials" / name for name in TRIALS]
@@ -106,6 +127,7 @@ def test_a_benchmark_and_its_workers_killed_at_once_go_on(undisturbed: Path, her
     assert tables(here / "bench", TRIALS) == tables(undisturbed / "bench", TRIALS)
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_every_trial(tmp_path: Path):
     write_matrix(tmp_path, METHODS, steps=5_000)  # more than it will do
     process = start(tmp_path, *TWO)
@@ -129,6 +151,7 @@ def test_sigterm_is_taken_as_ctrl_c():
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+@pytest.mark.slow
 def test_a_trial_that_fails_is_tried_again_then_told_and_the_others_go_on(tmp_path: Path):
     write_matrix(tmp_path, {"sac": None, "mine": {"algo": "broken:broken"}})
     (tmp_path / "broken.py").write_text(BROKEN)
@@ -143,16 +166,6 @@ def test_a_trial_that_fails_is_tried_again_then_told_and_the_others_go_on(tmp_pa
     assert (tmp_path / "bench/trials/mine-JayWalk-seed0/output.log").read_text().count(reason) == 2
 
 
-def test_a_process_number_that_another_process_has_now_is_nobody(tmp_path: Path):
-    mark = tmp_path / PROCESS
-    assert marked_process(mark) is None
-    me = psutil.Process()
-    mark.write_text(json.dumps({"pid": me.pid, "created": me.create_time()}))
-    assert marked_process(mark) == me
-    mark.write_text(json.dumps({"pid": me.pid, "created": me.create_time() - 10.0}))
-    assert marked_process(mark) is None
-
-
 def test_a_process_that_has_just_ended_is_stopped_in_peace(tmp_path: Path):
     child = psutil.Popen([sys.executable, "-c", "raise SystemExit(3)"])
     stranger = psutil.Process(child.pid)
@@ -163,16 +176,6 @@ def test_a_process_that_has_just_ended_is_stopped_in_peace(tmp_path: Path):
         worker.stop()
     assert Worker(child, tmp_path).ending == "exit code 3"
     assert Worker(stranger, tmp_path).ending == "its process ended"
-
-
-@pytest.mark.parametrize(
-    ("variable", "count", "expected"),
-    [("", 2, ["0", "1"]), ("3,5", 2, ["3", "5"]), ("GPU-7,GPU-8", 1, ["GPU-7"]), ("", 0, [])],
-)
-def test_gpus_are_called_as_the_variable_calls_them(variable, count, expected, monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
-    assert visible_gpus() == expected
 
 
 def test_processes_share_the_cpus_and_take_the_gpus_in_turn(monkeypatch):
@@ -187,14 +190,6 @@ def test_processes_share_the_cpus_and_take_the_gpus_in_turn(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     assert LocalExecutor({}, None, view).at_once == cpus()
     assert "CUDA_VISIBLE_DEVICES" not in LocalExecutor({}, 3, view).environment(0)
-
-
-def test_as_many_runs_share_a_gpu_as_fit_into_its_free_memory():
-    assert packed(["0", "3"], [8.0, 7.9], 8.0) == ["0"]
-    assert packed(["0", "3"], [24.5, 16.0], 8.0) == ["0", "3", "0", "3", "0"]
-    assert packed(["0"], [1.5], 0.5) == ["0", "0", "0"]
-    with pytest.raises(ValueError, match=r"gpu_memory is 8.0 GB a trial, but free are 7.9, 2.0"):
-        packed(["0", "1"], [7.9, 2.0], 8.0)
 
 
 def test_memory_of_a_gpu_that_is_not_there_is_refused(monkeypatch):

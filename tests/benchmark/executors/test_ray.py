@@ -1,6 +1,5 @@
 """Tiny benchmarks on a real Ray cluster of several nodes, which are killed."""
 
-import json
 import os
 import signal
 import subprocess
@@ -24,19 +23,21 @@ from helpers.benchmarks import (
     write_matrix,
 )
 from semore_gym.benchmark.executors.ray_trial import CLAIM
-from semore_gym.benchmark.executors.worker import PROCESS, mark_process, marked_process
 from semore_gym.benchmark.view import View
-from semore_gym.cli.benchmark import BenchmarkArguments
+from semore_gym.benchmark.worker import PROCESS
+from semore_gym.cli.benchmark import Benchmark
 from semore_gym.config import TrainConfig
 from semore_gym.training.run_folder import RunFolder
+from semore_gym.utils.processes import mark_process, marked_process
 
 ray = pytest.importorskip("ray", reason='needs pip install "semore-gym[ray]"')
-pytest.importorskip("fsspec", reason='needs pip install "semore-gym[ray]"')
 
 from ray._private.node import Node  # noqa: E402
 from ray.cluster_utils import Cluster  # noqa: E402
 
 from semore_gym.benchmark.executors.ray import LOSSES, RayExecutor, Resources  # noqa: E402
+
+pytestmark = pytest.mark.slow
 
 METHODS = {"sac": None, "m1": {"algo": "semore", "algo_options": {"variant": "m1"}}, "drq": None}
 TRIALS = [f"{method}-JayWalk-seed0" for method in METHODS]
@@ -73,8 +74,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict
     return tables(folder / "bench", TRIALS)
 
 
-def on_ray(folder: Path, cluster: Cluster, *options: str, to: str = "bench") -> subprocess.Popen[str]:
-    return start(folder, "--executor", "ray", "--ray-address", cluster.address, *options, to=to)
+def on_ray(folder: Path, cluster: Cluster) -> subprocess.Popen[str]:
+    return start(folder, "--executor", "ray", "--ray-address", cluster.address)
 
 
 def wait_until(process: subprocess.Popen[str], condition: Callable[[], bool]) -> None:
@@ -106,12 +107,6 @@ def trained_by(node: Node) -> str:
     return " ".join(said)
 
 
-def has_stored_a_checkpoint(store: Path, trial: str) -> bool:
-    manifest = store / "trials" / trial / "manifest.json"
-    names = json.loads(manifest.read_text())["files"] if manifest.exists() else ()
-    return any(name.startswith("checkpoints/") and "step-000000000" not in name for name in names)
-
-
 def test_trials_go_on_elsewhere_when_a_node_is_lost(cluster, undisturbed, tmp_path):
     write_matrix(tmp_path, METHODS)
     process = on_ray(tmp_path, cluster)
@@ -125,29 +120,6 @@ def test_trials_go_on_elsewhere_when_a_node_is_lost(cluster, undisturbed, tmp_pa
     assert tables(tmp_path / "bench", TRIALS) == undisturbed
     left = {path.name for trial in trials for path in trial.iterdir()}
     assert not left & {CLAIM, PROCESS, "replay"}
-
-
-def test_trials_of_machines_that_share_nothing_are_kept_at_a_url(cluster, undisturbed, tmp_path):
-    write_matrix(tmp_path, METHODS)
-    store = tmp_path / "store"
-    process = on_ray(tmp_path, cluster, "--storage", f"file://{store}")
-    lose_a_node(cluster, process, lambda name: has_stored_a_checkpoint(store, name))
-    said = finish(process)
-    assert "has lost its node, NodeDiedError, and goes on elsewhere" in said
-    assert "failed" not in said
-    assert tables(tmp_path / "bench", TRIALS) == undisturbed
-    for name in TRIALS:
-        run = RunFolder(tmp_path / "bench/trials" / name)
-        assert run.finished
-        assert [path.name for path in run.checkpoints()] == ["step-000000080"]
-        assert run.curve.exists()
-        assert not (store / "trials" / name / "replay").exists()
-    elsewhere = on_ray(tmp_path, cluster, "--storage", f"file://{store}", to="other")
-    assert "3 trials, 3 of them finished before" in finish(elsewhere)
-    assert tables(tmp_path / "other", TRIALS) == undisturbed
-    other = RunFolder.create(TrainConfig(steps=200), tmp_path / "of another config")
-    with pytest.raises(ValueError, match="is a run of another config than the matrix has"):
-        RayExecutor({TRIALS[0]: other}, None, quiet(), Resources(1, 0.0), storage=f"file://{store}")
 
 
 def test_a_killed_and_a_stopped_benchmark_go_on(cluster, tmp_path):
@@ -173,7 +145,7 @@ def test_a_killed_and_a_stopped_benchmark_go_on(cluster, tmp_path):
 def test_a_trial_that_fails_is_tried_again_then_told(cluster, tmp_path):
     write_matrix(tmp_path, {"mine": {"algo": "broken:broken"}})
     (tmp_path / "broken.py").write_text(BROKEN)
-    process = on_ray(tmp_path, cluster, "--storage", f"file://{tmp_path}/store")
+    process = on_ray(tmp_path, cluster)
     said, _ = process.communicate()
     assert process.returncode == 1
     reason = "RuntimeError: the wheel has come off"
@@ -234,14 +206,15 @@ def test_a_missing_ray_is_named(monkeypatch):
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"storage": "s3://bucket"}, "storage is for the ray executor"),
+        ({"ray_address": "auto"}, "ray_address is for the ray executor"),
         ({"cpus_per_trial": 2}, "cpus_per_trial is for the ray executor"),
         ({"executor": "ray", "cpus_per_trial": 0}, "cpus_per_trial must be at least 1, got 0"),
         ({"executor": "ray", "gpus_per_trial": 1.5}, "must be a fraction of one or a whole number, got 1.5"),
         ({"executor": "ray", "gpu_memory": 8.0}, "gpu_memory is for the local executor"),
+        ({"print": True, "jobs": 2}, "jobs must not be given with print, which runs nothing"),
         ({"gpu_memory": 0.0}, r"gpu_memory must be above 0, got 0.0"),
     ],
 )
 def test_arguments_that_do_not_belong_together_are_refused(given, reason):
     with pytest.raises(ValueError, match=reason):
-        BenchmarkArguments("table1", **given)
+        Benchmark("table1", **given)

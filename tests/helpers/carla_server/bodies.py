@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Literal
 
 from panda3d.bullet import BulletBoxShape, BulletRigidBodyNode, BulletWorld
 from panda3d.core import BitMask32, Point3, TransformState, Vec3
-from wire import Pose
 
+from helpers.carla_server.wire import Pose
 from semore_gym.backends.base import Control
 from semore_gym.backends.embedded.physics.vehicle import GROUND_CLEARANCE, EgoVehicle
 from semore_gym.backends.embedded.view import BODIES, EGO, ActorView
@@ -21,37 +22,10 @@ SLIDING = 7.0  # deceleration of what a crash pushed away [m/s2]
 LOW_BEAM, HIGH_BEAM = 0x2, 0x4  # of CARLA's light state
 
 
-class Driven(Protocol):
-    """A body that follows an actor's control."""
-
-    number: int
-
-    def apply(self, control: list[Any], delta: float) -> None:
-        """Take in the control for the coming tick."""
-
-    def read(self, delta: float) -> None:
-        """Take over from Bullet what the tick did."""
-
-    def place(self, pose: Pose) -> None:
-        """Go somewhere else, at rest."""
-
-    def push(self, velocity: Vector) -> None:
-        """Take on a velocity."""
-
-    def pose(self) -> Pose:
-        """Where it is."""
-
-    def motion(self) -> tuple[Vector, Vector, Vector]:
-        """Velocity, turning [deg/s] and acceleration, in CARLA's frame."""
-
-    def view(self, lights: int) -> ActorView:
-        """How to draw it."""
-
-    def overlaps(self, other: Driven) -> bool:
-        """Whether it stands where another does."""
-
-    def close(self) -> None:
-        """Leave the world."""
+def _beams(lights: int) -> Literal["off", "low", "high"]:
+    if lights & HIGH_BEAM:
+        return "high"
+    return "low" if lights & LOW_BEAM else "off"
 
 
 class _Base:
@@ -72,7 +46,6 @@ class _Base:
         return (vx, -vy, vz), (0.0, 0.0, -math.degrees(self.turning)), (ax, -ay, az)
 
     def view(self, lights: int) -> ActorView:
-        beams = "high" if lights & HIGH_BEAM else "low" if lights & LOW_BEAM else "off"
         return ActorView(
             self.number,
             self.blueprint,
@@ -84,7 +57,7 @@ class _Base:
             steer=self.steer,
             phase=self.travelled,
             moving=self.speed > 0.05,
-            lights=beams,
+            lights=_beams(lights),
             braking=self.braking,
         )
 
@@ -93,8 +66,8 @@ class _Base:
         return math.hypot(self.x - other.x, self.y - other.y) < sum(reach)
 
     def _moved(self, x: float, y: float, yaw: float, velocity: Vector, delta: float) -> None:
-        old = self.velocity
-        self.acceleration = tuple((new - before) / delta for new, before in zip(velocity, old, strict=True))
+        (vx, vy, vz), (ox, oy, oz) = velocity, self.velocity
+        self.acceleration = (vx - ox) / delta, (vy - oy) / delta, (vz - oz) / delta
         self.turning = math.remainder(yaw - self.yaw, math.tau) / delta
         self.x, self.y, self.yaw, self.velocity = x, y, yaw, velocity
         self.speed = math.hypot(velocity[0], velocity[1])
@@ -108,9 +81,10 @@ class Hero(_Base):
         self, world: BulletWorld, number: int, pose: Pose, mask: BitMask32, substep: float, substeps: int
     ) -> None:
         super().__init__(number, EGO)
-        self._make = lambda start: EgoVehicle(world, start, substep, substeps, mask)
-        self._car: EgoVehicle | None = None
-        self.place(pose)
+        self._make: Callable[[Vector], EgoVehicle] = lambda start: EgoVehicle(
+            world, start, substep, substeps, mask
+        )
+        self._begin(pose)
 
     def apply(self, control: list[Any], delta: float) -> None:
         throttle, steer, brake = control[:3]
@@ -123,8 +97,10 @@ class Hero(_Base):
         self._moved(self._car.x, self._car.y, self._car.yaw, self._car.velocity, delta)
 
     def place(self, pose: Pose) -> None:
-        if self._car is not None:
-            self._car.close()  # a new one has forgotten how its springs were bent
+        self._car.close()  # a new one has forgotten how its springs were bent
+        self._begin(pose)
+
+    def _begin(self, pose: Pose) -> None:
         self._car = self._make((pose.x, -pose.y, math.radians(-pose.yaw)))
         self._car.node.set_name(str(self.number))
         self._moved(self._car.x, self._car.y, self._car.yaw, self._car.velocity, 1.0)
@@ -210,6 +186,9 @@ class Box(_Base):
         self._world.remove(self._node)
 
 
+Body = Hero | Box
+
+
 def make_body(
     world: BulletWorld,
     number: int,
@@ -217,7 +196,7 @@ def make_body(
     pose: Pose,
     masks: tuple[BitMask32, BitMask32],
     substeps: int,
-) -> Hero | Box:
+) -> Body:
     """The body of a blueprint; `masks` are the collision groups of Bullet vehicles and of boxes."""
     if blueprint == EGO:
         return Hero(world, number, pose, masks[0], 0.05 / substeps, substeps)

@@ -6,16 +6,15 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from blueprints import definitions
-from bodies import Box
-from rpc import RefusedError
-from simulation import MAPS, Actor
-from wire import Pose
-
+from helpers.carla_server.blueprints import definitions
+from helpers.carla_server.bodies import Body, Box
+from helpers.carla_server.rpc import RefusedError
+from helpers.carla_server.simulation import MAPS
+from helpers.carla_server.wire import Pose
 from semore_gym.backends.embedded.opendrive import opendrive
 
 if TYPE_CHECKING:
-    from server import CarlaWorld
+    from helpers.carla_server.server import CarlaWorld
 
 Description = list[Any]
 
@@ -105,7 +104,7 @@ class Calls:
         return header.attrib["name"]
 
     def _batch(self, commands: list[Any], tick: bool) -> list[Any]:
-        answers = []
+        answers: list[Any] = []
         for command in commands:
             try:
                 answers.append([[1, self._command(*command[0])]])
@@ -154,9 +153,8 @@ class Calls:
 
     def _described(self, number: int) -> Any:
         actor = self.world.actors[number]
-        box = [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0], number]
-        if actor.body:
-            box = self._bounding_box(number)
+        nothing: list[Any] = [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0], number]
+        box = self._bounding_box(number) if actor.body else nothing
         return [actor.id, actor.parent, actor.description, box, b"", actor.token]
 
     def _bounding_box(self, number: int) -> Any:
@@ -165,8 +163,8 @@ class Calls:
         middle = 0.0 if size.kind == "walker" else size.height / 2
         return [[0.0, 0.0, middle], half, [0.0, 0.0, 0.0], number]
 
-    def _body(self, number: int) -> Any:
-        actor: Actor = self.world.actor(number)
+    def _body(self, number: int) -> Body:
+        actor = self.world.actor(number)
         if actor.body is None:
             raise RefusedError(f"actor {number} has no body")
         return actor.body
@@ -176,8 +174,9 @@ class Calls:
         self.world.simulation.place(number, pose)
 
     def _set_location(self, number: int, location: list[float]) -> None:
+        x, y, z = location
         pose = self.world.simulation.pose_of(self.world.actor(number))
-        self._place(number, Pose(*location, pose.pitch, pose.yaw, pose.roll))
+        self._place(number, Pose(x, y, z, pose.pitch, pose.yaw, pose.roll))
 
     def _set_velocity(self, number: int, velocity: list[float]) -> None:
         self._body(number).push((velocity[0], -velocity[1], velocity[2]))
@@ -202,4 +201,5 @@ class Calls:
 
     def _add_traffic_manager(self, address: list[Any]) -> bool:
         host, port = address
-        return self.world.traffic_managers.setdefault(port, (host, port)) == (host, port)
+        managers = self.world.traffic_managers
+        return bool(managers.setdefault(port, (host, port)) == (host, port))

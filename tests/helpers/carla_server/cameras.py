@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from simulation import Actor
-from wire import DEPTH, RGB, SEMANTIC, picture
 
+from helpers.carla_server.simulation import Actor
+from helpers.carla_server.wire import DEPTH, RGB, SEMANTIC, picture
 from semore_gym.backends.base import CameraConfig
 from semore_gym.backends.embedded.drawing.renderer import Renderer
 from semore_gym.backends.embedded.roads import Road

@@ -53,7 +53,7 @@ class Faults:
     def refuses_spawn(self) -> bool:
         """Whether the next spawn is refused."""
         self.spawns += 1
-        return 4 <= self.spawns < 4 + self.plan.refuse_spawns
+        return self.spawns in range(4, 4 + self.plan.refuse_spawns)
 
     def times_sent(self) -> int:
         """How often this tick's pictures go out."""

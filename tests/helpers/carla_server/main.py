@@ -1,6 +1,6 @@
 """A CARLA 0.9.16 server for tests: its protocols, the embedded simulator's world.
 
-    python tests/helpers/carla_server/main.py --port 2000
+    PYTHONPATH=tests python -m helpers.carla_server.main --port 2000
 
 It prints "ready" when clients may connect. RPC is on the port, streams on the next one.
 """
@@ -10,11 +10,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from calls import Calls
-from faults import Faults, add_faults
-from rpc import RpcServer
-from server import CarlaWorld
-from streams import StreamServer
+from helpers.carla_server.calls import Calls
+from helpers.carla_server.faults import Faults, add_faults
+from helpers.carla_server.rpc import RpcServer
+from helpers.carla_server.server import CarlaWorld
+from helpers.carla_server.streams import StreamServer
 
 FREE_RUN = 0.05  # seconds between the ticks of a world that waits for nobody
 

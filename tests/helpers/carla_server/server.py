@@ -7,13 +7,12 @@ import itertools
 import time
 from typing import Any
 
-from cameras import Cameras
-from faults import Faults
-from rpc import RefusedError
-from simulation import MAPS, Actor, Simulation
-from streams import StreamServer
-from wire import COLLISION, WORLD, Pose, collision, header, snapshot
-
+from helpers.carla_server.cameras import Cameras
+from helpers.carla_server.faults import Faults
+from helpers.carla_server.rpc import RefusedError
+from helpers.carla_server.simulation import MAPS, Actor, Simulation
+from helpers.carla_server.streams import StreamServer
+from helpers.carla_server.wire import COLLISION, WORLD, Pose, collision, header, snapshot
 from semore_gym.scenarios.weather import Weather
 
 NOON = [float(value) for value in vars(Weather(sun_altitude_angle=45.0)).values()]
@@ -133,9 +132,9 @@ class CarlaWorld:
         for event in self.simulation.collisions:
             for sensor in sensors:
                 if sensor.parent == event.actor:
-                    pair = [self._brief(event.actor), self._brief(event.other)]
+                    ours, other = self._brief(event.actor), self._brief(event.other)
                     pose = self.simulation.pose_of(sensor)
-                    self._send(sensor.token, COLLISION, pose, collision(*pair, event.impulse))
+                    self._send(sensor.token, COLLISION, pose, collision(ours, other, event.impulse))
 
     def _brief(self, number: int) -> list[Any]:
         actor = self.actors[number]

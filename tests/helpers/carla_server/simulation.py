@@ -13,11 +13,11 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from bodies import Box, Driven, Hero, make_body
 from panda3d.bullet import BulletPlaneShape, BulletRigidBodyNode, BulletWorld
 from panda3d.core import BitMask32, ConfigVariableBool, Vec3
-from wire import ActorState, Pose, vehicle_detail, walker_detail
 
+from helpers.carla_server.bodies import Body, Box, Hero, make_body
+from helpers.carla_server.wire import ActorState, Pose, vehicle_detail, walker_detail
 from semore_gym.backends.embedded.physics.vehicle import GRAVITY
 from semore_gym.backends.embedded.roads import road
 from semore_gym.backends.embedded.view import ActorView
@@ -39,7 +39,7 @@ class Actor:
     pose: Pose
     parent: int = 0
     token: bytes = b""
-    body: Driven | None = None
+    body: Body | None = None
     control: list[Any] = field(default_factory=lambda: list(STILL))
     lights: int = 0
 
@@ -182,7 +182,7 @@ class Simulation:
         hero = next((body for body in bodies if isinstance(body, Hero)), None)
         lights = {actor.id: actor.lights for actor in self.actors.values()}
         others = [body.view(lights[body.number]) for body in bodies if body is not hero]
-        return hero and hero.view(lights[hero.number]), others
+        return hero.view(lights[hero.number]) if hero else None, others
 
 
 def mounted(parent: Pose, mount: Pose) -> Pose:

@@ -47,7 +47,7 @@ class StreamServer:
         """Take one reader on, until it goes away."""
         readers: list[asyncio.StreamWriter] = []
         try:
-            readers = self._readers.setdefault(*struct.unpack("<I", await reader.readexactly(4)), [])
+            readers = self._readers.setdefault(_number(await reader.readexactly(4)), [])
             readers.append(writer)
             await reader.read()
         except (asyncio.IncompleteReadError, ConnectionError):

@@ -57,6 +57,7 @@ def test_missing_weights_say_how_to_get_them(name, message):
         SEGMENTERS.load(name)(local_files_only=True, revision="f" * 40)
 
 
+@pytest.mark.slow
 def test_a_downloaded_model_is_known_by_its_commit(clipseg, tmp_path):
     cached = tmp_path / "hub" / "models--some--clipseg"
     shutil.copytree(clipseg, cached / "snapshots" / COMMIT)

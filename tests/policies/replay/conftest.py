@@ -223,6 +223,8 @@ class Pair:
             return
         size = 4 * expected
         samples, frames = self.buffer.sample(size), self.buffer.sample_frames(size)
+        if frames.one_step:
+            assert frames.next_frames.equal(frames.step_next_frames)
         for b in range(size):
             self.check_sample(samples, b)
             self.check_frames(frames, b)

@@ -79,6 +79,7 @@ def test_masks_arrive_late_and_only_where_the_frame_is_still_stored(replay_pair)
     for _ in range(8):
         pair.step([""])
     old = pair.buffer.sample_frames(200)
+    assert old.one_step
     for _ in range(4):
         pair.step([""])
     ids, first = np.unique(old.ids.numpy(), return_index=True)

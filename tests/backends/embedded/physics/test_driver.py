@@ -63,12 +63,14 @@ def drives():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_the_scripted_driver_finishes_most_episodes_without_a_crash(drives, name):
     clean = [d for d in drives[name, "scripted"] if d.end_reason == "horizon" and d.crash_intensity == 0.0]
     assert len(clean) >= 0.7 * len(SEEDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_the_scripted_driver_earns_half_as_much_again_as_the_best_constant_policy(drives, name):
     mean = {policy: np.mean([d.reward for d in drives[name, policy]]) for policy in ("scripted", *CONSTANT)}
@@ -76,11 +78,13 @@ def test_the_scripted_driver_earns_half_as_much_again_as_the_best_constant_polic
     assert mean["scripted"] > 100.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_full_throttle_straight_on_hits_something_on_most_seeds(drives, name):
     assert sum(d.crash_intensity > 0.0 for d in drives[name, "fast"]) > len(SEEDS) / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_doing_nothing_gets_stuck(drives, name):
     for d in drives[name, "idle"]:
@@ -88,12 +92,14 @@ def test_doing_nothing_gets_stuck(drives, name):
         assert abs(d.reward) < 1e-3
 
 
+@pytest.mark.slow
 def test_hands_off_leaves_the_lane_in_a_bend(drives):
     ends = [d.end_reason for d in drives["HighWay", "slow"]]
     assert all(d.worst_offset > 1.7 or d.crash_intensity > 0.0 for d in drives["HighWay", "slow"])
     assert ends.count("off_road") >= 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_the_scripted_driver_stays_in_its_lane(drives, name):
     assert max(d.worst_offset for d in drives[name, "scripted"]) < 0.6

@@ -44,6 +44,7 @@ def segmenter(checkpoint, folder):
     return segmenters.SEGMENTERS.load("cris")(checkpoint, tokenizer=folder)
 
 
+@pytest.mark.slow
 def test_phrases_become_logits_on_the_frames_grid(segmenter, checkpoint, folder, frames):
     (logits,) = segmenter(frames[:1], PHRASES)
     assert logits.shape == (2, 40, 56)

@@ -6,7 +6,7 @@ from rich.console import Console
 from helpers.providers import Threshold
 from helpers.tiny_models import save_clipseg
 from semore_gym.cli import main
-from semore_gym.cli.mask_files import mask_run
+from semore_gym.cli.masks import mask_run
 from semore_gym.config import TrainConfig
 from semore_gym.masks import make_masks
 from semore_gym.training.run_folder import RunFolder
@@ -19,7 +19,7 @@ def clipseg(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run_without_masks(tmp_path_factory):
     config = TrainConfig(
         image_size=32,
         preset="light",
@@ -57,11 +57,11 @@ def test_a_folder_of_images_gets_masks_and_a_sheet_and_is_gone_on_with(clipseg, 
     assert "nothing to do" in capsys.readouterr().out
 
 
-def test_the_frames_of_a_run_get_masks_that_a_resumed_training_learns_from(run):
-    made = mask_run(run, Threshold(), 3, Console(quiet=True))
+def test_the_frames_of_a_run_get_masks_that_a_resumed_training_learns_from(run_without_masks):
+    made = mask_run(run_without_masks, Threshold(), 3, Console(quiet=True))
     assert len(made) > 10
-    assert not mask_run(RunFolder(run.path), Threshold(), 3, Console(quiet=True))
-    with Trainer.resume(run.path, Console(quiet=True)) as trainer:
+    assert not mask_run(RunFolder(run_without_masks.path), Threshold(), 3, Console(quiet=True))
+    with Trainer.resume(run_without_masks.path, Console(quiet=True)) as trainer:
         store = trainer.model.transitions.store
         slots = store.live()
         slots = slots[store.masked[slots]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from semore_gym.utils.files import write_text
+from semore_gym.utils.processes import is_at_work, mark_process, marked_process
 
 PROCESS = "process.json"  # in a trial's folder: who trains it; in a benchmark's: who runs it
 OUTPUT = "output.log"  # in a trial's folder: what the training said
@@ -43,7 +42,7 @@ class Worker:
             cwd: Where the process works; None is where we do.
             leashed: Whether it ends when we do, even if we are killed.
         """
-        program = ["semore_gym.benchmark.executors.leash"] if leashed else ["semore_gym", "train", "--resume"]
+        program = ["semore_gym.benchmark.leash"] if leashed else ["semore_gym", "train", "--resume"]
         command = [sys.executable, "-m", *program, str(run)]
         with (run / OUTPUT).open("a") as output:
             process = psutil.Popen(
@@ -69,7 +68,7 @@ class Worker:
         """Whether it is still training."""
         if isinstance(self.process, psutil.Popen):
             return bool(self.process.poll() is None)
-        return _is_at_work(self.process)
+        return is_at_work(self.process)
 
     @property
     def ending(self) -> str:
@@ -95,25 +94,15 @@ class Worker:
         (self.run / PROCESS).unlink(missing_ok=True)
 
 
-def mark_process(path: Path, process: psutil.Process) -> None:
-    """Note in a file which process is at work."""
-    write_text(path, json.dumps({"pid": process.pid, "created": process.create_time()}))
+def check_untrained(name: str, run: Path) -> None:
+    """Check that no process of an earlier benchmark trains a run on this machine.
 
-
-def marked_process(path: Path) -> psutil.Process | None:
-    """The process that a file names, None if there is no file or the process has ended."""
-    if not path.is_file():
-        return None
-    mark = json.loads(path.read_text())
-    try:
-        process = psutil.Process(mark["pid"])
-    except psutil.NoSuchProcess:
-        return None
-    return process if process.create_time() == mark["created"] and _is_at_work(process) else None
-
-
-def _is_at_work(process: psutil.Process) -> bool:
-    try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
+    Raises:
+        ValueError: If one does.
+    """
+    left_behind = Worker.left_behind(run)
+    if left_behind is not None:
+        raise ValueError(
+            f"{name} is still trained by process {left_behind.process.pid}: end it, or watch it with the "
+            "local executor"
+        )

@@ -1,21 +1,21 @@
-"""Masks for pictures that are there already: a folder of images, or a run's replay buffer."""
+"""`semore masks`: of pictures that are there already, in a folder of images or in a run's replay buffer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 from rich.console import Console
 from rich.progress import track
+from tyro.conf import Positional
 
-from semore_gym.cli.arguments import MasksArguments
-from semore_gym.evaluation.layout import BACKGROUND, INK, overlay
-from semore_gym.masks import MaskProvider, VLMMasks, make_masks
-from semore_gym.masks.config import uses_models
+from semore_gym.cli.command import Command, CommandError, asked
+from semore_gym.masks import MaskConfig, MaskProvider, VLMMasks
 from semore_gym.training.run_folder import RunFolder
 from semore_gym.utils.files import new_file
 
@@ -28,46 +28,62 @@ SIDE, CAPTION = 192, 30  # of a contact sheet's pictures and captions [px]
 COLUMNS, MOST = 4, 24  # of its pictures
 
 
+@dataclass(frozen=True)
+class Masks(Command):
+    """Make masks of a folder of images, or of the frames of a run's newest checkpoint that have none."""
+
+    source: Positional[Path]
+    """A folder of images, or a run folder (not in training), whose replay buffer takes the masks."""
+    masks: str = "vlm:clipseg"
+    """Who draws them: vlm:SEGMENTER or endpoint:SEGMENTER, where SEGMENTER is clipseg, sam3 or cris."""
+    mask_options: dict[str, Any] = field(default_factory=dict)
+    """Their settings, for example phrases=["car"] segmenter.device=cuda phraser.model=NAME."""
+    every: int = 1
+    """Of a run's frames, 1 for all, 10 for every tenth."""
+    out: Path | None = None
+    """Where an image folder's masks go; None is its subfolder masks."""
+    sheet: Path | None = None
+    """Contact sheet of what was made; None is contact_sheet.png beside the masks."""
+
+    def run(self, console: Console) -> int:
+        """Make them, and a contact sheet."""
+        with asked():
+            wanted = self._checked()
+            run = RunFolder(self.source) if (self.source / "config.json").is_file() else None
+            provider = wanted.make(run.config.env if run else "")
+        out = self.out or self.source / "masks"
+        if run:
+            made = mask_run(run, provider, self.every, console)
+        else:
+            made = mask_folder(self.source, out, provider, console)
+        if not made:
+            console.print("nothing to do: every frame has its mask")
+            return 0
+        sheet = self.sheet or (self.source if run else out) / "contact_sheet.png"
+        contact_sheet(made, sheet)
+        where = "the replay buffer of the newest checkpoint" if run else str(out)
+        console.print(f"{len(made)} masks written to {where}; {sheet} shows some")
+        return 0
+
+    def _checked(self) -> MaskConfig:
+        wanted = MaskConfig.parse(self.masks, self.mask_options)
+        if not wanted.uses_models:
+            raise ValueError(
+                f"masks must be made of images alone, by vlm:... or endpoint:..., got {self.masks}"
+            )
+        if self.every < 1:
+            raise ValueError(f"every must be at least 1, got {self.every}")
+        if not self.source.is_dir():
+            raise ValueError(f"no folder {str(self.source)!r}")
+        return wanted
+
+
 class Made(NamedTuple):
     """A frame (3, H, W) uint8, its mask (1, H, W) uint8, and what it shows, where that is known."""
 
     frame: Array
     mask: Array
     phrases: Sequence[str]
-
-
-def make_masks_of(given: MasksArguments, console: Console) -> str:
-    """Do what `semore masks` was told.
-
-    Args:
-        given: The arguments.
-        console: Where progress is shown.
-
-    Returns:
-        What was done, in a sentence.
-
-    Raises:
-        ValueError: If the source holds nothing to mask, or the masks are none that a model makes.
-    """
-    if not uses_models(given.masks):
-        raise ValueError(f"masks must be made of images alone, by vlm:... or endpoint:..., got {given.masks}")
-    if given.every < 1:
-        raise ValueError(f"every must be at least 1, got {given.every}")
-    if not given.source.is_dir():
-        raise ValueError(f"no folder {str(given.source)!r}")
-    run = RunFolder(given.source) if (given.source / "config.json").is_file() else None
-    provider = make_masks(given.masks, given.mask_options, env=run.config.env if run else "")
-    out = given.out or given.source / "masks"
-    if run:
-        made = mask_run(run, provider, given.every, console)
-    else:
-        made = mask_folder(given.source, out, provider, console)
-    if not made:
-        return "nothing to do: every frame has its mask"
-    sheet = given.sheet or (given.source if run else out) / "contact_sheet.png"
-    contact_sheet(made, sheet)
-    where = "the replay buffer of the newest checkpoint" if run else str(out)
-    return f"{len(made)} masks written to {where}; {sheet} shows some"
 
 
 def mask_folder(source: Path, out: Path, provider: MaskProvider, console: Console) -> list[Made]:
@@ -83,13 +99,13 @@ def mask_folder(source: Path, out: Path, provider: MaskProvider, console: Consol
         What was made now.
 
     Raises:
-        ValueError: If there is no image, or two would have the same mask file.
+        CommandError: If there is no image, or two would have the same mask file.
     """
     images = sorted(path for path in source.iterdir() if path.suffix.lower() in IMAGES)
     if not images:
-        raise ValueError(f"{source} holds no image ({', '.join(IMAGES)}) and is no run folder")
+        raise CommandError(f"{source} holds no image ({', '.join(IMAGES)}) and is no run folder")
     if len({path.stem for path in images}) < len(images):
-        raise ValueError(f"{source} has images whose names differ in their endings alone")
+        raise CommandError(f"{source} has images whose names differ in their endings alone")
     out.mkdir(parents=True, exist_ok=True)
     todo = [path for path in images if not (out / f"{path.stem}.png").exists()]
     made: list[Made] = []
@@ -115,7 +131,7 @@ def mask_run(run: RunFolder, provider: MaskProvider, every: int, console: Consol
         What was made now.
 
     Raises:
-        ValueError: If the run has no checkpoint, or its observations no mask.
+        CommandError: If the run has no checkpoint, or its observations no mask.
     """
     from semore_gym.policies import FrameReplayBuffer
     from semore_gym.training.build import load_model
@@ -123,12 +139,13 @@ def mask_run(run: RunFolder, provider: MaskProvider, every: int, console: Consol
 
     newest = run.newest_checkpoint()
     if newest is None:
-        raise ValueError(f"{run.path} has no checkpoint yet")
-    model = load_model(newest / "model.zip", run.config.algo, device="cpu")
-    load_checkpoint(run, newest, model)
+        raise CommandError(f"{run.path} has no checkpoint yet")
+    with asked():
+        model = load_model(newest / "model.zip", run.config.algo, device="cpu")
+        load_checkpoint(run, newest, model)
     buffer = model.transitions
     if not isinstance(buffer, FrameReplayBuffer):
-        raise ValueError(f"{run.path} has learnt from states: it has no pictures to mask")
+        raise CommandError(f"{run.path} has learnt from states: it has no pictures to mask")
     slots = buffer.store.live()
     slots = slots[~buffer.store.masked[slots] & (buffer.store.ids[slots] % every == 0)]
     batches = [slots[start : start + BATCH] for start in range(0, len(slots), BATCH)]
@@ -161,6 +178,8 @@ def contact_sheet(made: Sequence[Made], path: Path) -> None:
         made: At least one.
         path: A PNG file.
     """
+    from semore_gym.evaluation.layout import BACKGROUND, INK, overlay  # torch is slow to import
+
     spread = np.linspace(0, len(made) - 1, min(MOST, len(made))).round().astype(int)
     chosen = [made[index] for index in spread]
     columns = min(COLUMNS, len(chosen))

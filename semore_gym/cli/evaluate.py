@@ -1,0 +1,52 @@
+"""`semore evaluate`."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from tyro.conf import Positional
+
+from semore_gym.cli.command import PolicyCommand, asked
+
+
+@dataclass(frozen=True)
+class Evaluate(PolicyCommand):
+    """Drive episodes without learning and print the metrics."""
+
+    policy: Positional[str] = "scripted"
+    episodes: int = 20
+    """Episodes to drive."""
+    seed: int = 1
+    """Seed of the episodes; every policy drives the same ones."""
+    n_envs: int = 1
+    """Environments that run at the same time; several have a process each in CARLA, and elsewhere where there
+    is a CPU for each."""
+    csv: Path | None = None
+    """Where the table of episodes goes; None is beside the run, or in runs/."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, low in (("episodes", 1), ("seed", 0), ("n_envs", 1)):
+            self._check_at_least(name, low)
+
+    def run(self, console: Console) -> int:
+        """Drive, print a table and write the episodes; masks are not drawn, since no policy looks at them."""
+        from semore_gym.agents import named_policy
+        from semore_gym.evaluation import evaluate, table
+        from semore_gym.training.build import build_vec_env, close_vec_env
+
+        path = self.csv or self.result_path(self.seed, ".csv")
+        with ExitStack() as stack:
+            with asked():
+                env = build_vec_env(self, self.n_envs, masks="none")
+                stack.callback(close_vec_env, env)
+                policy = named_policy(self.policy, env, self.algo, self.device, self.seed)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            result = evaluate(policy, env, self.episodes, self.seed)
+        result.to_csv(path)
+        console.print(table({self.policy: result}), soft_wrap=False)
+        console.print(f"{result.episode_count} written to {path}")
+        return 0
