@@ -29,6 +29,7 @@ class ResidualFrames(gym.ObservationWrapper[dict[str, Any], ActType, Frames], Re
         TypeError: If the environment's observations are something else.
 
     Example:
+        >>> from semore_gym.wrappers import FrameHistory
         >>> env = ResidualFrames(FrameHistory(gym.make("CarRacing-v3")))
         >>> env.observation_space["residual"].shape
         (6, 96, 96)

@@ -46,6 +46,7 @@ class SemanticMask(gym.Wrapper[dict[str, Any], ActType, Any, ActType], RecordCon
 
     Example:
         >>> from semore_gym.masks import NoMasks
+        >>> from semore_gym.wrappers import FrameHistory
         >>> env = SemanticMask(FrameHistory(gym.make("CarRacing-v3")), NoMasks())
         >>> env.observation_space["mask"].shape
         (1, 96, 96)
