@@ -1,5 +1,7 @@
+import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import gymnasium as gym
@@ -38,3 +40,31 @@ def test_reports_and_evaluations_need_no_data_frames():
 def test_every_scenario_is_an_environment():
     for name in SCENARIOS:
         assert gym.spec(f"SemoreCarla-{name}-v0").kwargs == {"scenario": name}
+
+
+def imports():
+    """Of each module, those of ours that it imports, wherever in the file."""
+    files = {}
+    for top in ("semore_gym", "wrappers", "policies"):
+        for path in (ROOT / top).rglob("*.py"):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            name = ".".join(parts if top == "semore_gym" else ("semore_gym", *parts))
+            files[name.removesuffix(".__init__")] = path
+    for name, path in files.items():
+        found = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                whole = [f"{node.module}.{each.name}" for each in node.names]
+                found |= {each if each in files else node.module for each in whole}
+        yield name, found & files.keys() - {name}
+
+
+def test_no_imports_go_round_in_a_circle():
+    modules = dict(imports())
+    TopologicalSorter(modules).prepare()  # raises CycleError
+    packages = {}
+    for name, found in modules.items():
+        package = ".".join(name.split(".")[:2])
+        others = {".".join(each.split(".")[:2]) for each in found} - {package, "semore_gym"}
+        packages.setdefault(package, set()).update(others)
+    TopologicalSorter(packages).prepare()

@@ -28,7 +28,7 @@ class Benchmark(Command):
     matrix: tyro.conf.Positional[str]
     """What is run: table1, table2, shift or a YAML file."""
     budget: str = "smoke"
-    """How long and how large: smoke (does everything run?), laptop (64 px, 20,000 agent steps) or paper."""
+    """How long and how large: smoke (does everything run?), laptop (64 px, 128,000 agent steps) or paper."""
     seeds: int | None = None
     """How many seeds; None is the file's number, or else the budget's."""
     jobs: int | None = None
