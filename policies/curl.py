@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from semore_gym.policies.encoded import Encoded
 from semore_gym.policies.rad import RAD
-from semore_gym.policies.replay.frames import FrameBatch
+from semore_gym.policies.replay.samples import FrameBatch
 
 
 def info_nce(logits: Tensor) -> Tensor:

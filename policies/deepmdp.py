@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from semore_gym.policies import losses
 from semore_gym.policies.encoded import Encoded, one_step_features
 from semore_gym.policies.encoders.networks import prediction_head
-from semore_gym.policies.replay.frames import FrameBatch
+from semore_gym.policies.replay.samples import FrameBatch
 from semore_gym.policies.visual_policy import VisualPolicy
 from semore_gym.policies.visual_sac import VisualSAC
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from semore_gym.policies.augmentations import random_shift
 from semore_gym.policies.encoded import Encoded
-from semore_gym.policies.replay.frames import FrameBatch
+from semore_gym.policies.replay.samples import FrameBatch
 from semore_gym.policies.visual_policy import VisualPolicy
 from semore_gym.policies.visual_sac import VisualSAC
 

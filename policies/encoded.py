@@ -10,7 +10,7 @@ from torch import Tensor
 
 from semore_gym.policies.encoders.base import Encoder
 from semore_gym.policies.encoders.networks import Maps
-from semore_gym.policies.replay.frames import FrameBatch
+from semore_gym.policies.replay.samples import FrameBatch
 
 
 @dataclass(frozen=True)

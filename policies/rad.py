@@ -10,7 +10,7 @@ from stable_baselines3.common.type_aliases import GymEnv
 from torch import Tensor
 
 from semore_gym.policies.augmentations import random_crop, random_translate
-from semore_gym.policies.replay.frames import FrameBatch
+from semore_gym.policies.replay.samples import FrameBatch
 from semore_gym.policies.visual_policy import VisualPolicy, scaled_shape
 from semore_gym.policies.visual_sac import VisualSAC
 

@@ -23,7 +23,8 @@ from semore_gym.policies.encoded import Encoded, one_step_features
 from semore_gym.policies.encoders.base import Encoder, PixelEncoder
 from semore_gym.policies.encoders.dual_stream import DualStreamEncoder, Guidance
 from semore_gym.policies.encoders.networks import prediction_head
-from semore_gym.policies.replay.frames import FrameBatch, FrameReplayBuffer
+from semore_gym.policies.replay.frames import FrameReplayBuffer
+from semore_gym.policies.replay.samples import FrameBatch
 from semore_gym.policies.replay.selective import SelectiveReplayBuffer
 from semore_gym.policies.visual_policy import SemorePolicy, VisualPolicy, frames_shape
 from semore_gym.policies.visual_sac import VisualSAC

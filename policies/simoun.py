@@ -18,7 +18,7 @@ from semore_gym.policies.encoded import Encoded, one_step_features
 from semore_gym.policies.encoders.base import Encoder, Inputs
 from semore_gym.policies.encoders.networks import prediction_head
 from semore_gym.policies.encoders.simoun import SimounEncoder
-from semore_gym.policies.replay.frames import FrameBatch
+from semore_gym.policies.replay.samples import FrameBatch
 from semore_gym.policies.visual_policy import VisualCritic, VisualPolicy
 from semore_gym.policies.visual_sac import VisualSAC
 

@@ -24,8 +24,6 @@ from semore_gym.policies.replay.transitions import TransitionBuffer
 Array = npt.NDArray[Any]
 Info = Mapping[str, Any]
 
-__all__ = ["FrameBatch", "FrameReplayBuffer"]
-
 CHUNKS = 64  # the frame store grows by 1/64 of the buffer, so that at most that much lies idle
 
 

@@ -10,7 +10,7 @@ import torch
 import semore_gym
 from helpers.dots import DOT_BAR, PointAtDot, dot_reward, learn_dot
 from semore_gym.policies import VisualSAC
-from semore_gym.policies.replay.frames import FrameBatch
+from semore_gym.policies.replay.samples import FrameBatch
 from semore_gym.scenarios import SCENARIOS
 
 SMALL = {"net_arch": [32, 32], "encoder_kwargs": {"channels": (8, 8, 8, 8), "stream_dim": 16}}
