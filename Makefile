@@ -1,5 +1,7 @@
 # `make demo` and `make test` need Python 3.10-3.13 and make, nothing else.
 PYTHON ?= python3
+# processes that share the test files; each needs 2 GB
+TESTERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -11,7 +13,7 @@ demo: $(READY)
 	$(BIN)/python examples/demo.py
 
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(TESTERS) --dist loadfile
 
 bench: $(READY)
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; PYTHONPATH=tests $(BIN)/python $$script || exit 1; done
