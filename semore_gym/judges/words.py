@@ -12,7 +12,17 @@ STRENGTHS = ((0.35, "gently"), (0.7, "moderately"), (float("inf"), "hard"))
 SLIGHTNESS = ((0.35, "slightly"), (0.7, "moderately"), (float("inf"), "sharply"))
 
 LONGEST_ANSWER = 2_000  # characters that are looked at
-VERDICT = re.compile(r"\b(not\s+)?(un)?reasonable\b", re.IGNORECASE)
+# words that may stand between a negation and what it negates: "I wouldn't call that very reasonable"
+BETWEEN = (
+    "a|action|all|an|any|anything|appears?|as|at|be|being|believe|call|called|completely|consider|considered|"
+    "entirely|exactly|feel|find|fully|in|is|it|judged|looks?|maneuver|manoeuvre|most|necessarily|of|"
+    "particularly|quite|really|say|seems?|so|sounds?|that|the|think|this|to|very|way|would"
+)
+NEGATION = r"(?:\b(?:not|never|hardly|neither|nor|cannot|scarcely|far from|anything but)|n['\u2019]t)"
+VERDICT = re.compile(
+    rf"({NEGATION}\W{{1,3}}(?:(?:{BETWEEN})\W{{1,3}}){{0,8}})?\b((?:un|non)-?)?reasonable\b(?!\s*\?)",
+    re.IGNORECASE,
+)
 
 
 def action_in_words(action: npt.ArrayLike) -> str:
@@ -45,7 +55,7 @@ def _degree(value: float, words: tuple[tuple[float, str], ...]) -> str:
 
 
 def parse_verdict(text: str) -> bool | None:
-    """Read whether an answer says "reasonable" or "unreasonable".
+    """Read whether an answer says "reasonable" or "unreasonable"; a negation before it turns it round.
 
     Args:
         text: What the model wrote, of any length; the first 2,000 characters are looked at.
@@ -56,6 +66,8 @@ def parse_verdict(text: str) -> bool | None:
     Example:
         >>> parse_verdict("Unreasonable: there is a car ahead."), parse_verdict("Who knows?")
         (False, None)
+        >>> parse_verdict("I wouldn't call that reasonable.")
+        False
     """
     found = {bool(no) == bool(un) for no, un in VERDICT.findall(text[:LONGEST_ANSWER])}
     return found.pop() if len(found) == 1 else None

@@ -23,8 +23,19 @@ ARTICLE = re.compile(r"^(?:a|an|the)\s+", re.IGNORECASE)
 SENTENCE = re.compile(
     r"\b(?:I|I'm|is|are|was|can|cannot|can't|sorry|there|please)\b|[.!?]\s+\S", re.IGNORECASE
 )
-ODD = frozenset("<>|{}[]\\`=")  # code and control tokens have them, names do not
-NOTHING = frozenset(("none", "nothing", "no objects", "n/a", "null", "empty"))
+ODD = frozenset("<>|{}[]\\`=\ufffd")  # code, control tokens and broken text have them, names do not
+DECORATED = re.compile(r"^\s*(\*{1,3}|_{1,3}|`)(?=\w)(.{1,200}?)\1(?!\w)")  # of Markdown: bold, italics, code
+EXPLAINED = re.compile(r"\s+[-\u2013\u2014]+\s.*|:\s.*")  # what follows a name in a list
+NOTHING = re.compile(
+    r"none\b.*|n/a|null|empty|nobody|no one|nothing\b.*"
+    r"|(?:no|not|zero|without|absence of|lack of)\s(?!.*\bsigns?$).*"  # but a "no parking sign" is something
+    r"|(?:(?:empty|clear|free|open|deserted)\s)+(?:\w+\s)?(?:road|roadway|street|lane|highway|scene|view)s?\b.*",
+    re.IGNORECASE,
+)
+NOTHING_SEEN = re.compile(
+    r"(?:there(?:'s| is| are)|(?:I|we) (?:can )?see) (?:no|nothing|nobody|none)\b[^.!?\n]*[.!?]?",
+    re.IGNORECASE,
+)
 
 
 def read_phrases(text: str, limit: int = 8, max_words: int = 12) -> Phrases | None:
@@ -47,15 +58,20 @@ def read_phrases(text: str, limit: int = 8, max_words: int = 12) -> Phrases | No
     Example:
         >>> read_phrases('Here you are: ["the red car", "A red car", "pedestrian on the left"]')
         ('red car', 'pedestrian on the left')
-        >>> read_phrases("[]")
+        >>> read_phrases("1. **Red car** - it is close")
+        ('Red car',)
+        >>> read_phrases('["no vehicles"]')
         ()
     """
-    for items in _readings(FENCE.sub("", text[:LONGEST_ANSWER]).strip()):
+    text = FENCE.sub("", text[:LONGEST_ANSWER]).strip()
+    if NOTHING_SEEN.fullmatch(text):
+        return ()
+    for items in _readings(text):
         named = [tidied(item) for item in items[:MOST_ITEMS]]
         phrases = {name.casefold(): name for name in reversed(named) if _is_phrase(name, max_words)}
         if phrases:
             return tuple(reversed(phrases.values()))[:limit]
-        if all(name.casefold() in NOTHING for name in named):
+        if all(NOTHING.fullmatch(name) for name in named):
             return ()
     return None
 
@@ -66,9 +82,15 @@ def tidied(phrase: str) -> str:
     return ARTICLE.sub("", " ".join(printable.split()).strip(" \"'`“”[](){}<>*_.,;:!?-"))
 
 
+def _named(item: str) -> str:
+    """What an item of a list names: its decorated beginning, or all before an explanation."""
+    decorated = DECORATED.match(item)
+    return decorated[2] if decorated else EXPLAINED.sub("", item)
+
+
 def _is_phrase(name: str, max_words: int) -> bool:
     return (
-        name.casefold() not in NOTHING
+        not NOTHING.fullmatch(name)
         and len(name) <= LONGEST_PHRASE
         and not ODD.intersection(name)
         and len(name.split()) <= max_words
@@ -80,7 +102,7 @@ def _readings(text: str) -> Iterator[list[str]]:
     """Lists that the text may be meant as, the most literal first."""
     yield from _json_lists(text)
     if bullets := BULLET.findall(text):
-        yield bullets
+        yield [_named(item) for item in bullets]
     if quoted := [next(filter(None, groups)) for groups in QUOTED.findall(text)]:
         yield quoted
     if not SENTENCE.search(text):
@@ -104,7 +126,7 @@ def _json_lists(text: str) -> Iterator[list[str]]:
 
 
 def _strings(value: Any) -> Iterator[str]:
-    """The strings of a JSON value, in order; of an object only what stands under a key that names things."""
+    """The strings of a JSON value, in order; of an object only what stands under a number or a naming key."""
     waiting = [value]
     while waiting:
         value = waiting.pop()
@@ -114,6 +136,7 @@ def _strings(value: Any) -> Iterator[str]:
             waiting.extend(reversed(value))
         elif isinstance(value, dict):
             known = [value[key] for key in KEYS if key in value]
+            known = known or [item for key, item in value.items() if key.isdecimal()]
             waiting.extend(reversed(known or [item for item in value.values() if not isinstance(item, str)]))
         else:
             yield ""  # a number names nothing, but does not say "nothing" either
