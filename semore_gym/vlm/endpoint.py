@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import json
 import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from importlib.util import find_spec
@@ -17,6 +18,8 @@ from typing import Any
 
 from semore_gym.vlm.base import Picture, check_positive, enlarged
 from semore_gym.vlm.reply import MOST_BYTES, reply_text
+
+FIXED = {"messages", "model", "stream"}  # fields of a request that have arguments of their own
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +42,10 @@ class EndpointChat:
         concurrency: Most requests at once.
         retries: Most times that a request is made again.
         stream: Whether to ask for the answer in pieces; either form of a reply is understood.
-        max_tokens: Longest answer [tokens].
+        max_tokens: Longest answer, thoughts of a thinking model and all [tokens].
         enlarge: Whole factor by which pictures are enlarged first, see `enlarged`.
+        extra: Further fields of each request; None leaves one out. For a server that refuses two of the usual
+            ones, `{"max_tokens": None, "temperature": None, "max_completion_tokens": 2000}`.
 
     Raises:
         ModuleNotFoundError: If openai is missing.
@@ -59,16 +64,21 @@ class EndpointChat:
         stream: bool = False,
         max_tokens: int = 96,
         enlarge: int = 4,
+        extra: Mapping[str, Any] | None = None,
     ) -> None:
         check_positive(deadline=deadline, concurrency=concurrency, max_tokens=max_tokens, enlarge=enlarge)
         if retries < 0:
             raise ValueError(f"retries must be at least 0, got {retries!r}")
+        if extra is not None and (not isinstance(extra, Mapping) or FIXED & extra.keys()):
+            raise ValueError(f"extra must be a mapping without {', '.join(sorted(FIXED))}, got {extra!r}")
         if find_spec("openai") is None:
             raise ModuleNotFoundError('endpoints need openai: pip install "semore-gym[vlm]"', name="openai")
         self.model, self.base_url, self.key_variable = model, base_url, key_variable
         self.deadline, self.concurrency, self.retries = deadline, concurrency, retries
         self.stream, self.max_tokens, self.enlarge = stream, max_tokens, enlarge
-        self.identity = f"{base_url} {model} {max_tokens} x{enlarge}"
+        self.extra = dict(extra or {})
+        further = f" {json.dumps(self.extra, sort_keys=True)}" if self.extra else ""
+        self.identity = f"{base_url} {model} {max_tokens} x{enlarge}{further}"
         self._tally = Counter(asked=0, answered=0, failed=0, retries=0)
         self._seconds = 0.0
 
@@ -76,6 +86,7 @@ class EndpointChat:
         self, pictures: Sequence[Picture], prompts: Sequence[str], within: float | None = None
     ) -> list[str | None]:
         """Ask one question about each picture, all at once; None where no answer came in time."""
+        import_module("openai")  # takes seconds, the first time
         began = time.perf_counter()
         deadline = began + (self.deadline if within is None else within)
         # in a thread of its own, since the caller's may be running an event loop already, as notebooks do
@@ -143,12 +154,13 @@ class EndpointChat:
             {"type": "image_url", "image_url": {"url": url}},
             {"type": "text", "text": prompt},
         ]
+        usual = {"max_tokens": self.max_tokens, "temperature": 0.0}
         return {
             "model": self.model,
             "messages": [{"role": "user", "content": content}],
-            "max_tokens": self.max_tokens,
-            "temperature": 0.0,
             "stream": self.stream,
+            **{name: value for name, value in usual.items() if name not in self.extra},
+            "extra_body": {name: value for name, value in self.extra.items() if value is not None},
         }
 
 

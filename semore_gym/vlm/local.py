@@ -13,6 +13,7 @@ import torch
 
 from semore_gym.vlm.base import Picture, check_positive, enlarged
 from semore_gym.vlm.pretrained import Pretrained, need_transformers, torch_device, torch_dtype
+from semore_gym.vlm.thoughts import leaves_a_thought_open, without_thoughts
 
 Quantization = Literal["4bit", "8bit"]
 
@@ -31,7 +32,7 @@ class LocalChat:
         dtype: What it computes in: `"float32"`, `"bfloat16"` or `"float16"`.
         quantization: `"4bit"` or `"8bit"` weights by bitsandbytes; None leaves them as they are.
         batch_size: Most questions at once.
-        max_new_tokens: Longest answer [tokens].
+        max_new_tokens: Longest answer, thoughts of a thinking model and all [tokens].
         enlarge: Whole factor by which pictures are enlarged first, see `enlarged`.
 
     Raises:
@@ -105,8 +106,17 @@ class LocalChat:
         inputs = inputs.to(self._model.device, dtype=self._model.dtype)
         tokens = self._model.generate(**inputs, max_new_tokens=self.max_new_tokens, do_sample=False)
         answers = tokens[:, inputs["input_ids"].shape[1] :]
-        texts_out: list[str] = self._processor.tokenizer.batch_decode(answers, skip_special_tokens=True)
-        return texts_out
+        written = self._processor.tokenizer.batch_decode(answers)
+        return [
+            self._without_tokens(without_thoughts(answer, begun=leaves_a_thought_open(text)))
+            for answer, text in zip(written, texts, strict=True)
+        ]
+
+    def _without_tokens(self, answer: str) -> str:
+        # not before: the marks of a thought are special tokens of some models
+        for token in self._processor.tokenizer.all_special_tokens:
+            answer = answer.replace(token, "")
+        return answer
 
 
 def _message(prompt: str) -> list[dict[str, Any]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from semore_gym.vlm.thoughts import without_thoughts
+
 MOST_BYTES = 1 << 20  # of a reply; an answer has some hundreds
 
 
@@ -15,19 +17,19 @@ def reply_text(body: bytes) -> str:
         body: What the server sent.
 
     Returns:
-        The first choice's text.
+        The first choice's text, without a thinking model's thoughts; "" where it only thought.
 
     Raises:
         ValueError: If it is not a chat completion.
     """
     text = body.decode("utf-8", "replace").lstrip()
     if not text.startswith(("data:", "event:", "id:", "retry:", ":")):
-        return _content(_parsed(text), "message")
+        return without_thoughts(_content(_parsed(text), "message"))
     lines = (line.removeprefix("data:").strip() for line in text.splitlines() if line.startswith("data:"))
     pieces = [_content(event, "delta") for line in lines if line != "[DONE]" if (event := _parsed(line))]
     if not pieces:
         raise ValueError("the stream has no text")
-    return "".join(pieces)
+    return without_thoughts("".join(pieces))
 
 
 def _parsed(text: str) -> Any:
@@ -42,11 +44,24 @@ def _content(reply: Any, key: str) -> str:
     try:
         if key == "delta" and reply["choices"] == []:  # the last event may tell only the usage
             return ""
-        content = reply["choices"][0][key].get("content")
+        message = reply["choices"][0][key]
+        content = message.get("content") if key == "delta" else message["content"]
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError(f"the reply is no chat completion: {str(reply)[:200]}") from error
-    if content is None and key == "delta":
+    if content is None:  # of a model that has not come to its answer
         return ""
+    if isinstance(content, list):  # parts, of which some may be thoughts
+        content = "".join(_part(part) for part in content)
     if not isinstance(content, str):
-        raise ValueError(f"the reply's content must be a string, got {str(content)[:200]!r}")
+        raise ValueError(
+            f"the reply's content must be a string or a list of parts, got {str(content)[:200]!r}"
+        )
     return content
+
+
+def _part(part: Any) -> str:
+    """The text of one part of a message; "" where it is something else."""
+    text = (
+        part.get("text") if isinstance(part, dict) and part.get("type") in ("text", "output_text") else None
+    )
+    return text if isinstance(text, str) else ""

@@ -33,7 +33,7 @@ class ChatServer:
         busiest: Most requests at once so far.
     """
 
-    def __init__(self, answer: str | Callable[[dict[str, Any]], str] = '["car"]', port: int = 0) -> None:
+    def __init__(self, answer: str | Callable[[dict[str, Any]], Any] = '["car"]', port: int = 0) -> None:
         self.answer = answer
         self.faults: list[str] = []
         self.always: str | None = None
@@ -116,13 +116,15 @@ class ChatServer:
             handler.connection.shutdown(socket.SHUT_RDWR)
 
 
-def _completion(key: str, content: str) -> dict[str, Any]:
+def _completion(key: str, content: Any) -> dict[str, Any]:
     choice = {"index": 0, key: {"role": "assistant", "content": content}, "finish_reason": None}
     return {"id": "1", "object": "chat.completion", "created": 0, "model": "any", "choices": [choice]}
 
 
-def _events(answer: str) -> bytes:
-    pieces = [answer[i : i + 3] for i in range(0, len(answer), 3)]
+def _events(answer: Any) -> bytes:
+    pieces = [answer]
+    if isinstance(answer, str):
+        pieces = [answer[i : i + 3] for i in range(0, len(answer), 3)]
     events = [_completion("delta", piece) for piece in pieces] + [{"choices": [], "usage": {}}]
     return (
         b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events) + b"data: [DONE]\n\n"

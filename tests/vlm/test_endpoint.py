@@ -137,6 +137,37 @@ def test_a_server_that_dies_and_comes_back(server):
     assert phraser.counts()["failed"] == 4
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("content", "phrases", "unusable"),
+    [
+        ('<think>Is the "blue car" near? No.</think>\n["red car"]', ("red car",), 0),
+        ('<think>"blue car"', (), 1),
+        (None, (), 1),
+        ([{"type": "thinking", "thinking": [{"type": "text", "text": '["blue car"]'}]}], (), 1),
+        ([{"type": "text", "text": '["red '}, {"type": "text", "text": 'car"]'}], ("red car",), 0),
+    ],
+)
+def test_never_a_phrase_out_of_a_thought(server, stream, content, phrases, unusable):
+    server.answer = lambda body: content
+    phraser = ENDPOINT(model="any", base_url=server.url, stream=stream)
+    assert phraser(FRAMES[:1]) == [phrases]
+    assert (phraser.counts()["unusable"], phraser.counts()["failed"]) == (unusable, 0)
+    assert len(server.requests) == 1
+
+
+def test_servers_that_refuse_usual_fields_and_ask_for_others(server):
+    extra = {"max_tokens": None, "temperature": None, "max_completion_tokens": 99, "think": {"budget": 7}}
+    chat = EndpointChat("any", base_url=server.url, extra=extra)
+    chat(FRAMES[:1], ["?"])
+    (request,) = server.requests
+    assert request.keys() == {"model", "messages", "stream", "max_completion_tokens", "think"}
+    assert (request["max_completion_tokens"], request["think"]) == (99, {"budget": 7})
+    assert chat.identity != EndpointChat("any", base_url=server.url).identity
+    with pytest.raises(ValueError, match="extra must be a mapping without messages, model, stream, got"):
+        EndpointChat("any", extra={"model": "mine"})
+
+
 def test_it_works_inside_a_running_event_loop_and_after_pickling(server):
     phraser = pickle.loads(pickle.dumps(ENDPOINT(model="any", base_url=server.url)))
 
@@ -164,6 +195,7 @@ def test_wrong_arguments_are_named():
         b"\xff\xfe",
         b'{"choices": []}',
         b'{"choices": [{"message": {"content": 3}}]}',
+        b'{"choices": [{"message": "car"}]}',
         b'{"choices": [{"message": {}}]}',
         b"data: [DONE]\n",
         b"data: {}\n",
