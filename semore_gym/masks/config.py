@@ -6,21 +6,21 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, get_args
+from typing import Any
 
 from semore_gym.masks.asynchronous import AsyncMasks
 from semore_gym.masks.base import MASKS, MaskProvider
 from semore_gym.masks.cached import CachedMasks
 from semore_gym.masks.phrasers import PHRASERS
 from semore_gym.masks.segmenters import SEGMENTERS
-from semore_gym.masks.vlm import Combine, VLMMasks
+from semore_gym.masks.vlm import FLOOR, LEAST_PEAK, Combine, VLMMasks, check_combination
 from semore_gym.scenarios import SCENARIOS
 from semore_gym.utils.signatures import check_names, keywords
 from semore_gym.vlm.chats import Asking
 
 PHRASER_OF = {"vlm": "qwen", "endpoint": "endpoint"}
 GROUPS = ("phraser", "segmenter", "asynchronous")
-OWN = ["phrases", "combine", "cache", "cache_limit", "asynchronous"]
+OWN = ["phrases", "combine", "floor", "least_peak", "cache", "cache_limit", "asynchronous"]
 SCENE = re.compile(r"SemoreCarla-(\w+)-v\d+$")
 
 Options = dict[str, Any]
@@ -38,6 +38,8 @@ class MaskConfig:
         phraser_options: Keywords of the phraser.
         segmenter_options: Keywords of the segmenter.
         combine: How several phrases become one mask, see `VLMMasks`.
+        floor: Probability that is taken off each phrase.
+        least_peak: Probability that one must reach.
         cache: Folder where masks are kept; None keeps none.
         cache_limit: Its size [bytes].
         asynchronous: Whether masks are made beside the training, by `start_worker`.
@@ -51,6 +53,8 @@ class MaskConfig:
     phraser_options: Options = field(default_factory=dict)
     segmenter_options: Options = field(default_factory=dict)
     combine: Combine = "sum"
+    floor: float = FLOOR
+    least_peak: float = LEAST_PEAK
     cache: str | None = None
     cache_limit: int = 2 << 30
     asynchronous: bool = False
@@ -117,6 +121,8 @@ class MaskConfig:
             PHRASERS.load(self.phraser)(**options),
             SEGMENTERS.load(self.segmenter)(**self.segmenter_options),
             self.combine,
+            self.floor,
+            self.least_peak,
         )
         return masks if self.cache is None else CachedMasks(masks, self.cache, self.cache_limit)
 
@@ -136,8 +142,9 @@ def make_masks(spec: str, options: Mapping[str, Any] | None = None, env: str = "
             machine with a segmenter of `semore_gym.masks.segmenters.SEGMENTERS`; or `"endpoint:SEGMENTER"`,
             a model behind an OpenAI-compatible server.
         options: For a name in `MASKS`, keywords of its class. For a model: `phrases`, a list of fixed phrases
-            instead of a model's; `combine`, see `VLMMasks`; `cache`, a folder where masks are kept, and
-            `cache_limit`, its size [bytes]; `phraser.KEY` and `segmenter.KEY`, keywords of the two classes.
+            instead of a model's; `combine`, `floor` and `least_peak`, see `VLMMasks`; `cache`, a folder where
+            masks are kept, and `cache_limit`, its size [bytes]; `phraser.KEY` and `segmenter.KEY`, keywords
+            of the two classes.
         env: The environment's id; a scenario of this package chooses the phraser's prompt.
 
     Raises:
@@ -166,8 +173,7 @@ def _check_values(own: Options, groups: dict[str, Options]) -> None:
         raise ValueError("cache_limit needs the option cache, the folder that it limits")
     if "phrases" in own and groups["phraser"]:
         raise ValueError("phrases are fixed: they go with no phraser option")
-    if (combine := own.get("combine", "sum")) not in get_args(Combine):
-        raise ValueError(f"combine must be one of {', '.join(get_args(Combine))}, got {combine!r}")
+    check_combination(own.get("combine", "sum"), own.get("floor", FLOOR), own.get("least_peak", LEAST_PEAK))
     if not isinstance(beside := own.get("asynchronous", False), bool):
         raise ValueError(f"asynchronous must be true or false, got {beside!r}")
     if groups["asynchronous"] and not beside:
