@@ -59,8 +59,8 @@ class Actor:
 
 
 @dataclass(frozen=True)
-class Place:
-    """A place on a road."""
+class RoadPosition:
+    """A lane of a road, and how far along it."""
 
     lane: int
     s: float  # [m]
@@ -80,7 +80,7 @@ class Episode:
     """A scenario with every choice made: all that a backend needs."""
 
     location: Location
-    ego: Place
+    ego: RoadPosition
     actors: tuple[Actor, ...]
     weather: Weather
     seed: int  # of everything that the simulator draws while the episode runs
@@ -100,11 +100,11 @@ class Scenario(ABC):
     weather: str = "cloudy_noon"
 
     @abstractmethod
-    def place(self, ego: Place, rng: np.random.Generator) -> tuple[Actor, ...]:
+    def place(self, ego: RoadPosition, rng: np.random.Generator) -> tuple[Actor, ...]:
         """Draw the other actors of one episode, none of them on top of the ego or of each other."""
 
     def episode(self, rng: np.random.Generator) -> Episode:
         """Draw one episode; the same generator state gives the same episode."""
-        ego = Place(int(rng.choice(self.ego_lanes)), float(rng.uniform(*self.ego_s)))
+        ego = RoadPosition(int(rng.choice(self.ego_lanes)), float(rng.uniform(*self.ego_s)))
         actors = self.place(ego, rng)
         return Episode(self.location, ego, actors, WEATHERS[self.weather], int(rng.integers(2**31)))

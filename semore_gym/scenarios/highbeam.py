@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semore_gym.scenarios.base import Actor, Cruise, Location, Place, Respawn, Scenario
+from semore_gym.scenarios.base import Actor, Cruise, Location, Respawn, RoadPosition, Scenario
 
 LOCATION = Location("street", "Town01", 12)
 CYCLIST_S = (30.0, 35.0)  # [m]
@@ -42,7 +42,7 @@ class HighBeam(Scenario):
                 f"cyclist_speed must be (slowest, fastest) in (0, 10] m/s, got {self.cyclist_speed!r}"
             )
 
-    def place(self, ego: Place, rng: np.random.Generator) -> tuple[Actor, ...]:
+    def place(self, ego: RoadPosition, rng: np.random.Generator) -> tuple[Actor, ...]:
         """Put the cyclist ahead in the ego's lane and the cars into the other.
 
         Args:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semore_gym.scenarios.base import Actor, Cruise, Location, Place, Respawn, Scenario
+from semore_gym.scenarios.base import Actor, Cruise, Location, Respawn, RoadPosition, Scenario
 
 LOCATION = Location("highway", "Town04", 45)
 SPEED_LIMIT = 25.0  # [m/s]
@@ -50,7 +50,7 @@ class HighWay(Scenario):
                 f"speed_change must be (low, high) with -1 < low <= high <= 1, got {(low, high)}"
             )
 
-    def place(self, ego: Place, rng: np.random.Generator) -> tuple[Actor, ...]:
+    def place(self, ego: RoadPosition, rng: np.random.Generator) -> tuple[Actor, ...]:
         """Spread the traffic over the lanes ahead of the ego.
 
         Args:
@@ -60,8 +60,8 @@ class HighWay(Scenario):
         Returns:
             The other vehicles.
         """
-        places = np.arange(TRAFFIC_S[0] + SPACING / 2, TRAFFIC_S[1] - SPACING / 2, SPACING)
-        slots = [(lane, float(s)) for lane in self.ego_lanes for s in places]
+        along = np.arange(TRAFFIC_S[0] + SPACING / 2, TRAFFIC_S[1] - SPACING / 2, SPACING)
+        slots = [(lane, float(s)) for lane in self.ego_lanes for s in along]
         chosen = rng.choice(len(slots), size=self.vehicles, replace=False)
         return tuple(self._vehicle(slots[i], rng) for i in chosen)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semore_gym.scenarios.base import Actor, Cross, Location, Place, Respawn, Scenario, Stand
+from semore_gym.scenarios.base import Actor, Cross, Location, Respawn, RoadPosition, Scenario, Stand
 
 LOCATION = Location("street", "Town01", 12)
 GROUPS = (20.0, 100.0, *(float(s) for s in range(140, 460, 40)))  # where people stand together, s [m]
@@ -57,7 +57,7 @@ class JayWalk(Scenario):
         if isinstance(self.parked, bool) or self.parked not in range(11):
             raise ValueError(f"parked must be an int from 0 to 10, got {self.parked!r}")
 
-    def place(self, ego: Place, rng: np.random.Generator) -> tuple[Actor, ...]:
+    def place(self, ego: RoadPosition, rng: np.random.Generator) -> tuple[Actor, ...]:
         """Put people in groups at both kerbs and cars at the roadside.
 
         Args:
@@ -82,8 +82,8 @@ class JayWalk(Scenario):
         side = int(rng.choice(SIDEWALKS))
         speed = float(rng.uniform(*self.walker_speed))
         # the first six stand in the first two groups, three in each, the others further along
-        pair, place = divmod(i, 6)
-        s = GROUPS[2 * pair + place % 2] + GROUP_STEP * (place // 2) + float(rng.uniform(0.0, 0.15))
+        pair, index = divmod(i, 6)
+        s = GROUPS[2 * pair + index % 2] + GROUP_STEP * (index // 2) + float(rng.uniform(0.0, 0.15))
         return Actor(
             blueprint=str(rng.choice(WALKERS)),
             lane=side,

@@ -13,7 +13,7 @@ import pytest
 from semore_gym.backends import BACKENDS
 from semore_gym.backends.base import BENDS_AT, IMAGE_KINDS, CameraConfig, Control, Tick
 from semore_gym.scenarios import SCENARIOS
-from semore_gym.scenarios.base import Actor, Cross, Cruise, Place, Stand
+from semore_gym.scenarios.base import Actor, Cross, Cruise, RoadPosition, Stand
 from semore_gym.tags import SemanticTag
 
 CAMERA = CameraConfig(width=64, height=48)
@@ -120,7 +120,7 @@ def test_surroundings_say_where_the_scenario_put_everybody(make):
         Actor("walker.pedestrian.0001", 3, 26.0, Cross(2.0, 0.0), offset=-0.85),
     )
     backend = make()
-    start = replace(episode("JayWalk"), ego=Place(-1, 1.0), actors=actors)
+    start = replace(episode("JayWalk"), ego=RoadPosition(-1, 1.0), actors=actors)
     backend.reset(start)
     for _ in range(5):
         backend.tick(Control(brake=1.0))
@@ -140,7 +140,7 @@ def test_surroundings_say_where_the_scenario_put_everybody(make):
 
 def test_bends_are_those_that_come(make):
     backend = make()
-    backend.reset(replace(episode("HighWay"), ego=Place(-2, 250.0), actors=()))
+    backend.reset(replace(episode("HighWay"), ego=RoadPosition(-2, 250.0), actors=()))
     travelled, headings, foreseen = [0.0], [0.0], [0.0]
     for _ in range(400):
         tick = backend.tick(backend.scripted_control())

@@ -23,7 +23,7 @@ from semore_gym.envs.state import (
     state_space,
 )
 from semore_gym.scenarios import SCENARIOS
-from semore_gym.scenarios.base import Actor, Cross, Episode, Place, Stand
+from semore_gym.scenarios.base import Actor, Cross, Episode, RoadPosition, Stand
 from semore_gym.scenarios.jaywalk import LOCATION
 from semore_gym.scenarios.weather import WEATHERS
 
@@ -187,7 +187,7 @@ def test_in_a_made_situation(make):
         Actor("walker.pedestrian.0001", 3, 30.0, Cross(2.0, 0.0), offset=-0.85),
     )
     env = make().unwrapped
-    env._begin(Episode(LOCATION, Place(-1, 10.0), actors, WEATHERS["cloudy_noon"], 0))
+    env._begin(Episode(LOCATION, RoadPosition(-1, 10.0), actors, WEATHERS["cloudy_noon"], 0))
     numbers = unscale(env._observer.observation)
     assert (numbers["edge_left"], numbers["edge_right"]) == pytest.approx((6.0, 2.0), abs=0.01)
     walker, standing = (seen(numbers, i) for i in (1, 2))

@@ -4,7 +4,7 @@ import pytest
 
 from semore_gym.backends.embedded.physics.world import World
 from semore_gym.backends.embedded.roads import road
-from semore_gym.scenarios.base import Episode, Location, Place
+from semore_gym.scenarios.base import Episode, Location, RoadPosition
 from semore_gym.scenarios.weather import WEATHERS
 
 
@@ -15,7 +15,7 @@ def make_world():
 
     def make(*actors, lane=-1, s=10.0, on="street", seed=0, weather="cloudy_noon"):
         location = Location(on, "none", 0)
-        episode = Episode(location, Place(lane, s), tuple(actors), WEATHERS[weather], seed)
+        episode = Episode(location, RoadPosition(lane, s), tuple(actors), WEATHERS[weather], seed)
         made.append(World(episode, road(on)))
         return made[-1]
 
