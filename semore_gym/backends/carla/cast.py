@@ -12,7 +12,7 @@ import numpy as np
 
 from semore_gym.backends.carla.config import DT
 from semore_gym.backends.carla.connection import ROLE, free_port
-from semore_gym.backends.carla.places import Path
+from semore_gym.backends.carla.lanes import LanePath
 from semore_gym.backends.carla.walkers import Crossing
 from semore_gym.scenarios.base import Actor, Cross, Cruise, Episode
 
@@ -52,7 +52,7 @@ class Cast:
         episode: Who they are.
     """
 
-    def __init__(self, client: carla.Client, world: carla.World, path: Path, episode: Episode) -> None:
+    def __init__(self, client: carla.Client, world: carla.World, path: LanePath, episode: Episode) -> None:
         self._client, self._world, self._path = client, world, path
         self._rng = np.random.default_rng(episode.seed)
         self._direction = 1.0 if episode.ego.lane < 0 else -1.0
@@ -78,7 +78,7 @@ class Cast:
 
         Args:
             ego: Where the ego is.
-            ego_s: Along the path, see `Path.follow` [m].
+            ego_s: Along the path, see `LanePath.follow` [m].
         """
         self._ticks += 1
         batch: list[Any] = []

@@ -7,7 +7,7 @@ import math
 import carla
 
 from semore_gym.backends.base import Control, Tick
-from semore_gym.backends.carla.places import lane_pose
+from semore_gym.backends.carla.lanes import lane_pose
 
 PREVIEW_TIME, MIN_PREVIEW = 0.6, 5.0  # how far ahead it aims [s], [m]
 WHEELBASE = 2.875  # of the Tesla [m]

@@ -10,7 +10,7 @@ import carla
 
 from semore_gym.backends.base import Tick
 from semore_gym.backends.carla.cast import Member
-from semore_gym.backends.carla.places import LanePose, carriageway, dot, is_off_road, lane_pose
+from semore_gym.backends.carla.lanes import LanePose, carriageway, dot, is_off_road, lane_pose
 
 SIGHT = 150.0  # how far ahead a leader is looked for [m]
 PERSON = ("walker.", "vehicle.bh.")  # how the blueprints of people on foot or on a bicycle begin

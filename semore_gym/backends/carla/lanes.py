@@ -15,12 +15,12 @@ from semore_gym.backends.carla.client import SetupError
 from semore_gym.scenarios.base import Episode
 
 
-class Path:
+class LanePath:
     """The ego's lane through an episode, followed straight on beyond its road's end.
 
     Args:
         map: The map.
-        episode: Its location and the ego's place begin the path.
+        episode: Its location and the ego's position begin the path.
     """
 
     def __init__(self, map: carla.Map, episode: Episode) -> None:
@@ -32,7 +32,7 @@ class Path:
         self._offsets = {self._lane: 0.0}
 
     def transform(self, lane: int, s: float, offset: float = 0.0, height: float = 0.0) -> carla.Transform:
-        """The pose of a place.
+        """The pose of something beside the path.
 
         Args:
             lane: Its lane, whose direction is the heading.

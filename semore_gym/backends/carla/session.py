@@ -14,7 +14,7 @@ from semore_gym.backends.carla.config import DT, CarlaConfig
 from semore_gym.backends.carla.connection import ROLE, connect, synchronous_world
 from semore_gym.backends.carla.driver import drive
 from semore_gym.backends.carla.instruments import Instruments
-from semore_gym.backends.carla.places import Path
+from semore_gym.backends.carla.lanes import LanePath
 from semore_gym.backends.carla.sensors import CHASE, ROOF, Camera, Events, camera_blueprint
 from semore_gym.backends.carla.surroundings import look_around
 from semore_gym.scenarios.base import Episode
@@ -58,7 +58,7 @@ class Session:
         if episode.location.carla_map != self._map_name:
             self._enter(episode.location.carla_map)
         self._world.set_weather(carla.WeatherParameters(**asdict(episode.weather)))
-        self._path = Path(self._map, episode)
+        self._path = LanePath(self._map, episode)
         self._path_s = episode.ego.s
         start = self._path.transform(episode.ego.lane, episode.ego.s, height=DROP)
         if not self._equipped:  # before anybody is placed: how long a camera takes to start is not our choice

@@ -10,7 +10,7 @@ import carla
 
 from semore_gym.backends.base import BENDS_AT, RoadUser, Surroundings
 from semore_gym.backends.carla.cast import Member
-from semore_gym.backends.carla.places import LanePose, dot, lane_pose
+from semore_gym.backends.carla.lanes import LanePose, dot, lane_pose
 
 BEND_LENGTH = 5.0  # over which a bend is measured [m]
 

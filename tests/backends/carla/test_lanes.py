@@ -12,7 +12,7 @@ pytest.importorskip("carla", reason="the carla client has no wheel for this Pyth
 
 import carla
 
-from semore_gym.backends.carla.places import Path, carriageway, is_off_road, lane_pose
+from semore_gym.backends.carla.lanes import LanePath, carriageway, is_off_road, lane_pose
 from semore_gym.backends.carla.walkers import Crossing
 
 STREET = opendrive(road("street"))
@@ -24,7 +24,7 @@ def episode():
 
 def test_the_path_counts_on_beyond_the_scenarios_road():
     here, elsewhere = carla.Map("street", STREET), carla.Map("street", STREET.replace('id="12"', 'id="9"'))
-    path = Path(here, episode())
+    path = LanePath(here, episode())
     assert path.follow(20.0, here.get_waypoint_xodr(12, -1, 50.0), 0.5) == pytest.approx(50.0, abs=1e-3)
     assert path.follow(200.0, elsewhere.get_waypoint_xodr(9, -1, 3.0), 0.5) == 200.5
 
@@ -35,9 +35,9 @@ def test_the_ground_between_a_junctions_lanes_is_road(junction, expected):
     if junction != "-1":
         text = text.replace("</OpenDRIVE>", f'<junction id="{junction}" name="crossing" /></OpenDRIVE>')
     street = carla.Map("street", text)
-    place = street.get_waypoint_xodr(12, -1, 50.0).transform
+    middle = street.get_waypoint_xodr(12, -1, 50.0).transform
     for aside, off in ((0.0, False), (4.0, expected)):
-        lane = lane_pose(street, place.location + place.get_right_vector() * aside)
+        lane = lane_pose(street, middle.location + middle.get_right_vector() * aside)
         left, right = carriageway(lane.waypoint)
         assert is_off_road(lane.waypoint, (left - lane.offset, right + lane.offset)) is off
 
