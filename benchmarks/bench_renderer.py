@@ -13,23 +13,23 @@ from semore_gym.scenarios.weather import WEATHERS
 FRAMES, CYCLES = 600, 1000
 
 
-def scene(place: str, s: float) -> tuple[ActorView, list[ActorView]]:
+def scene(name: str, s: float) -> tuple[ActorView, list[ActorView]]:
     """The ego and ten others ahead of it, of every kind."""
-    lane = -6.25 if place == "highway" else -2.0
+    lane = -6.25 if name == "highway" else -2.0
     views = []
     for id, blueprint in enumerate([EGO, *BODIES]):
-        x, y, heading = road(place).pose(s + 12.0 * id, lane + (id % 3) * 2.0)
+        x, y, heading = road(name).pose(s + 12.0 * id, lane + (id % 3) * 2.0)
         views.append(ActorView(id, blueprint, x, y, heading=heading, color=id, phase=s, braking=id == 1))
     return views[0], views[1:]
 
 
-def milliseconds(place: str, weather: str, kinds: tuple[str, ...], size: int = 128) -> float:
+def milliseconds(name: str, weather: str, kinds: tuple[str, ...], size: int = 128) -> float:
     """Median over a drive of `FRAMES` frames, after one that builds the scenery."""
-    renderer = Renderer(road(place), CameraConfig(size, size))
+    renderer = Renderer(road(name), CameraConfig(size, size))
     renderer.begin(WEATHERS[weather], 0)
     spent = []
     for frame in range(2 * FRAMES):
-        views = scene(place, 100.0 + frame % FRAMES)
+        views = scene(name, 100.0 + frame % FRAMES)
         start = time.perf_counter()
         renderer.show(*views)
         for kind in kinds:
@@ -46,12 +46,12 @@ def resident() -> float:
 
 
 def main() -> None:
-    for place in ("highway", "street"):
+    for name in ("highway", "street"):
         for weather in WEATHERS:
-            rgb = milliseconds(place, weather, ("rgb",))
-            everything = milliseconds(place, weather, ("rgb", "segmentation", "depth"))
+            rgb = milliseconds(name, weather, ("rgb",))
+            everything = milliseconds(name, weather, ("rgb", "segmentation", "depth"))
             print(
-                f"{place:8s} {weather:12s} RGB {rgb:.2f} ms, with segmentation and depth {everything:.2f} ms"
+                f"{name:8s} {weather:12s} RGB {rgb:.2f} ms, with segmentation and depth {everything:.2f} ms"
             )
     for size in (64, 84, 256, 512):
         spent = milliseconds("highway", "cloudy_noon", ("rgb",), size)

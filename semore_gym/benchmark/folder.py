@@ -13,7 +13,7 @@ import psutil
 from semore_gym.benchmark.matrix import Matrix, PlannedTrial
 from semore_gym.benchmark.worker import PROCESS, check_untrained
 from semore_gym.config import EnvConfig
-from semore_gym.envs.naming import elsewhere
+from semore_gym.envs.naming import shifted_config
 from semore_gym.evaluation.tally import episode_seed
 from semore_gym.training.build import build_env, check_training, shown, with_backend
 from semore_gym.training.run_folder import RunFolder
@@ -123,11 +123,11 @@ def check_trials(trials: list[PlannedTrial]) -> None:
         evaluated = {episode_seed(config.evaluation_seed, i) for i in range(config.evaluation_episodes)}
         if evaluated & set(range(config.seed, config.seed + config.n_envs)):
             raise ValueError(f"{trial.name} would be evaluated on episodes that it is trained on")
-        for place in (config, *(elsewhere(config, shift) for shift in config.shifts)):
-            environment = {item.name: getattr(place, item.name) for item in fields(EnvConfig)}
+        for driven in (config, *(shifted_config(config, shift) for shift in config.shifts)):
+            environment = {item.name: getattr(driven, item.name) for item in fields(EnvConfig)}
             if environment not in environments:
                 environments.append(environment)
-                build_env(shown(place)).close()
+                build_env(shown(driven)).close()
 
 
 def _plain(matrix: Matrix) -> dict[str, Any]:

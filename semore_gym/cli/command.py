@@ -108,8 +108,8 @@ class PolicyCommand(Command, EnvConfig):
         from semore_gym.agents import model_file, run_of
 
         run = run_of(self.policy)
-        place = "-".join([self.env.replace(":", "-"), *([self.weather] if self.weather else [])])
-        rest = f"{place}-seed{seed}{suffix}"
+        where = "-".join([self.env.replace(":", "-"), *([self.weather] if self.weather else [])])
+        rest = f"{where}-seed{seed}{suffix}"
         if run is None:
             return Path("runs") / f"{Path(self.policy).stem}-{rest}"
         return run.path / f"{model_file(Path(self.policy)).parent.name}-{rest}"

@@ -1,4 +1,4 @@
-"""Names of the places where an agent drives: a scenario, and its weather."""
+"""What a config's environment is called: its scenario, its weather, and the shifts away from them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def env_id(scenario: str) -> str:
     return f"{module}{colon}SemoreCarla-{name}-v0"
 
 
-def place_of(config: EnvConfig) -> tuple[str, str]:
+def scenario_and_weather(config: EnvConfig) -> tuple[str, str]:
     """Scenario and weather of a config.
 
     Raises:
@@ -32,8 +32,8 @@ def place_of(config: EnvConfig) -> tuple[str, str]:
     return scenario, choose_scenario(scenario, config.scenario_options, config.weather).weather
 
 
-def elsewhere(config: TrainConfig, shift: str) -> TrainConfig:
-    """The config of a place that the training has not seen.
+def shifted_config(config: TrainConfig, shift: str) -> TrainConfig:
+    """The config of a training, moved to a weather or scenario that it has not seen.
 
     Args:
         config: Of the training.
@@ -44,12 +44,12 @@ def elsewhere(config: TrainConfig, shift: str) -> TrainConfig:
         ValueError: If it is neither, or where the training is.
     """
     if shift in WEATHERS:
-        place = replace(config, weather=shift)
+        shifted = replace(config, weather=shift)
     elif import_prefix("shift", shift) in SCENARIOS:
-        place = replace(config, env=env_id(shift), scenario_options={})
+        shifted = replace(config, env=env_id(shift), scenario_options={})
     else:
         known = f"weathers {', '.join(WEATHERS)}; scenarios {', '.join(SCENARIOS)}"
         raise ValueError(f"unknown shift {shift!r}; known: {known}")
-    if place_of(place) == place_of(config):
+    if scenario_and_weather(shifted) == scenario_and_weather(config):
         raise ValueError(f"shifts must be elsewhere than the training, got {shift!r}: it trains there")
-    return place
+    return shifted

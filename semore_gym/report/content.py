@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from semore_gym.report.elsewhere import elsewhere_tables
 from semore_gym.report.numbers import duration, episode_count, interval, measured_cell, printed_table, spread
+from semore_gym.report.shifts import shift_tables
 from semore_gym.report.tables import GAP, Cell, Table
 from semore_gym.results import paper
 from semore_gym.results.labels import grouped, name_trials, named_variant
@@ -63,12 +63,12 @@ class Content:
             tables.append(_printed(2, paper.table2(), scenario))
         return [table for table in tables if len(table.columns) > 1]
 
-    def elsewhere(self) -> list[Table]:
+    def shifts(self) -> list[Table]:
         """What the finished agents do where they were not trained, and what ERPV prints of that."""
         tables: list[Table] = []
         for scenario in self.scenarios:
             methods = {label: trials for (label, own), trials in self.groups.items() if own == scenario}
-            tables += elsewhere_tables(scenario, methods)
+            tables += shift_tables(scenario, methods)
         return tables
 
     def improvement(self) -> Table | None:
@@ -147,7 +147,7 @@ class Content:
 
 
 def _printed(number: int, table: paper.Table, scenario: str) -> Table:
-    own = {metric for place, metric, _ in table if place == scenario}
+    own = {metric for name, metric, _ in table if name == scenario}
     heads = {  # the paper tells no unit of impulses
         (scenario, name): metric.head.replace(" (N·s)", "") for name, metric in METRICS.items() if name in own
     }

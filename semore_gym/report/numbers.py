@@ -41,7 +41,7 @@ def printed_table(caption: str, heads: Mapping[tuple[str, str], str], table: pap
     """
     rows = []
     for method in dict.fromkeys(method for _, _, method in table):
-        cells = [_printed(metric, table[place, metric, method]) for place, metric in heads]
+        cells = [_printed(metric, table[scenario, metric, method]) for scenario, metric in heads]
         rows.append((title(method), cells))
     return Table(f"{caption}; not measured here", ["method", *heads.values()], rows, printed=True)
 

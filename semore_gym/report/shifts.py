@@ -25,8 +25,8 @@ PRINTED = {("HighWay", "HighWay", "hard_rain"): 16, ("HighWay", "JayWalk", "clou
 Pairs = Sequence[tuple[Trial, Shifted]]
 
 
-def elsewhere_tables(trained: str, methods: Mapping[str, Sequence[Trial]]) -> Iterator[Table]:
-    """For each place elsewhere, our numbers and, if the paper has some, the printed ones.
+def shift_tables(trained: str, methods: Mapping[str, Sequence[Trial]]) -> Iterator[Table]:
+    """For each shift, our numbers and, if the paper has some, the printed ones.
 
     Args:
         trained: The scenario of the training.
@@ -49,13 +49,12 @@ def elsewhere_tables(trained: str, methods: Mapping[str, Sequence[Trial]]) -> It
 
 
 def _driven(trials: Sequence[Trial], scenario: str, weather: str) -> Pairs:
-    """The trials that drove there, each with what it did."""
-    place = (scenario, weather)
+    """The trials whose agents drove there, each with what it did."""
     return [
         (trial, shifted)
         for trial in trials
         for shifted in trial.shifted.values()
-        if (shifted.scenario, shifted.weather) == place
+        if (shifted.scenario, shifted.weather) == (scenario, weather)
     ]
 
 
@@ -79,6 +78,6 @@ def _change(metric: str, home: Sequence[Evaluation], away: Sequence[Evaluation])
 
 def _printed(number: int, trained: str) -> Table:
     table = {16: paper.erpv_table16, 17: paper.erpv_table17}[number]()
-    places = dict.fromkeys(place for place, _, _ in table)
-    heads = {(place, name): f"{METRICS[name].head} on {place}" for name in SHOWN for place in places}
+    scenarios = dict.fromkeys(scenario for scenario, _, _ in table)
+    heads = {(own, name): f"{METRICS[name].head} on {own}" for name in SHOWN for own in scenarios}
     return printed_table(f"Trained on {trained}: ERPV's Table {number}. {paper.ERPV_SOURCE}", heads, table)

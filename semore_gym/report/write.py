@@ -66,14 +66,14 @@ def write_report(paths: Sequence[Path], to: Path, references: bool = False) -> l
     content = Content(results)
     untrained = _untrained(content) if references else {}
     sections = [_section(content, name, gaps, untrained.get(name, {})) for name in content.scenarios]
-    elsewhere, improvement, cost = content.elsewhere(), content.improvement(), content.cost()
+    shifts, improvement, cost = content.shifts(), content.improvement(), content.cost()
     summary = _summary(content, results.trials)
     page = template.render(
         title="semore-gym: " + ", ".join(path.resolve().name for path in paths),
         summary=summary,
         gaps=gaps,
         sections=sections,
-        elsewhere=elsewhere,
+        shifts=shifts,
         improvement=improvement,
         rule=RULE,
         cost=cost,
@@ -81,7 +81,7 @@ def write_report(paths: Sequence[Path], to: Path, references: bool = False) -> l
         commands=_commands(results),
     )
     tables = [table for section in sections for table in (section["measured"], *section["printed"])]
-    tables += elsewhere + [table for table in (improvement, cost) if table]
+    tables += shifts + [table for table in (improvement, cost) if table]
     texts = (page, _markdown(summary, tables, gaps), "\n".join(table.latex() for table in tables))
     write_files(dict(zip(files, texts, strict=True)))
     return files

@@ -19,7 +19,7 @@ from semore_gym.backends.carla.config import CarlaConfig
 from semore_gym.backends.selection import backend_name
 from semore_gym.config import EnvConfig, TrainConfig
 from semore_gym.envs.driving_env import DrivingEnv
-from semore_gym.envs.naming import elsewhere
+from semore_gym.envs.naming import shifted_config
 from semore_gym.judges import JUDGES
 from semore_gym.make_env import make_env
 from semore_gym.masks import MaskConfig
@@ -168,7 +168,7 @@ def check_training(config: TrainConfig) -> None:
         ModuleNotFoundError: If the config names a W&B project and wandb is not installed.
     """
     for shift in config.shifts:
-        elsewhere(config, shift)
+        shifted_config(config, shift)
     observation = ALGORITHMS.load(config.algo).observation
     if config.observation != observation:
         raise ValueError(f"observation must be {observation} for {config.algo}, got {config.observation}")

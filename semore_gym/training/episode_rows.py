@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from semore_gym.config import EnvConfig, TrainConfig
-from semore_gym.envs.naming import place_of
+from semore_gym.envs.naming import scenario_and_weather
 from semore_gym.policies import ALGORITHMS
 from semore_gym.results.record import Evaluation
 from semore_gym.training.run_folder import RunFolder
@@ -21,12 +21,12 @@ class EpisodeRows:
     Args:
         run: The run that is evaluated.
         device: Where its networks live.
-        place: Where it drives; None is where it is trained.
+        driven: The environment in which it drives; None is the one in which it is trained.
     """
 
-    def __init__(self, run: RunFolder, device: torch.device, place: EnvConfig | None = None) -> None:
+    def __init__(self, run: RunFolder, device: torch.device, driven: EnvConfig | None = None) -> None:
         config: TrainConfig = run.config
-        scenario, weather = place_of(place or config)
+        scenario, weather = scenario_and_weather(driven or config)
         self._device = device
         self._frame_skip = config.frame_skip
         self._run = {
@@ -36,7 +36,7 @@ class EpisodeRows:
             "scenario": scenario,
             "seed": config.seed,
         }
-        self._place = {"weather": weather, "backend": config.backend or "embedded"}
+        self._simulation = {"weather": weather, "backend": config.backend or "embedded"}
         self._source = {
             "git_revision": git_revision(),
             "versions": " ".join(f"{name}={value}" for name, value in versions().items()),
@@ -64,7 +64,7 @@ class EpisodeRows:
                 **moment,
                 "episode": row.episode,
                 "episode_seed": row.seed,
-                **self._place,
+                **self._simulation,
                 **row.columns(),
                 "wall_seconds": round(wall_seconds, 1),
                 "gpu_memory": gpu_memory,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from semore_gym.envs.naming import elsewhere, place_of
+from semore_gym.envs.naming import scenario_and_weather, shifted_config
 from semore_gym.evaluation import Evaluation, evaluate
 from semore_gym.policies import VisualSAC
 from semore_gym.results.read import SHIFTED
@@ -21,7 +21,7 @@ def drive_shifts(
 ) -> None:
     """Evaluate the agent as it is in each of the run's `shifts`, but where it has been already.
 
-    Each place gets the episodes' seeds of the ordinary evaluations. Its rows are written at once, into a
+    Each shift gets the episodes' seeds of the ordinary evaluations. Its rows are written at once, into a
     table of their own: they are no part of the learning curve, and nobody who groups the ordinary ones by
     scenario must find them there.
 
@@ -38,14 +38,14 @@ def drive_shifts(
     for shift in config.shifts:
         if shift in done:
             continue
-        place = elsewhere(config, shift)
-        env = build_env(place, masks="none")
+        shifted = shifted_config(config, shift)
+        env = build_env(shifted, masks="none")
         try:
             result = evaluate(model, env, config.evaluation_episodes, config.evaluation_seed)
         finally:
             env.close()
-        whose = {"shift": shift, "trained_on": place_of(config)[0]}
-        found = EpisodeRows(run, model.device, place).of(result, steps, wall_seconds())
+        whose = {"shift": shift, "trained_on": scenario_and_weather(config)[0]}
+        found = EpisodeRows(run, model.device, shifted).of(result, steps, wall_seconds())
         rows += [{**whose, **row} for row in found]
         run.write_rows(SHIFTED, rows)
         tell(shift, result)

@@ -1,42 +1,42 @@
 import pytest
 
 from semore_gym.config import TrainConfig
-from semore_gym.envs.naming import elsewhere, env_id, place_of, scenario_name
+from semore_gym.envs.naming import env_id, scenario_and_weather, scenario_name, shifted_config
 
 HIGHWAY = TrainConfig(scenario_options={"vehicles": 4}, seed=5)
 
 
 def test_a_weather_changes_nothing_else():
-    assert elsewhere(HIGHWAY, "hard_rain").to_json() == HIGHWAY.to_json().replace(
+    assert shifted_config(HIGHWAY, "hard_rain").to_json() == HIGHWAY.to_json().replace(
         '"weather": null', '"weather": "hard_rain"'
     )
 
 
 def test_a_scenario_brings_its_own_fields_and_weather():
-    place = elsewhere(HIGHWAY, "HighBeam")
-    assert (place.env, place.scenario_options, place.seed) == ("SemoreCarla-HighBeam-v0", {}, 5)
-    assert place_of(place) == ("HighBeam", "midnight")
-    assert place_of(HIGHWAY) == ("HighWay", "cloudy_noon")
+    shifted = shifted_config(HIGHWAY, "HighBeam")
+    assert (shifted.env, shifted.scenario_options, shifted.seed) == ("SemoreCarla-HighBeam-v0", {}, 5)
+    assert scenario_and_weather(shifted) == ("HighBeam", "midnight")
+    assert scenario_and_weather(HIGHWAY) == ("HighWay", "cloudy_noon")
 
 
 def test_a_weather_that_was_asked_for_holds_in_the_other_scenario_too():
     rainy = TrainConfig(weather="hard_rain")
-    assert place_of(elsewhere(rainy, "JayWalk")) == ("JayWalk", "hard_rain")
+    assert scenario_and_weather(shifted_config(rainy, "JayWalk")) == ("JayWalk", "hard_rain")
 
 
 @pytest.mark.parametrize("shift", ["HighWay", "cloudy_noon"])
 def test_where_the_training_is_is_not_elsewhere(shift):
     with pytest.raises(ValueError, match=f"elsewhere than the training, got '{shift}'"):
-        elsewhere(TrainConfig(), shift)
+        shifted_config(TrainConfig(), shift)
 
 
-def test_unknown_places_are_refused_and_the_known_ones_listed():
+def test_unknown_shifts_are_refused_and_the_known_ones_listed():
     with pytest.raises(
         ValueError, match=r"unknown shift 'Mars'; known: weathers .*hard_rain.*; scenarios .*JayWalk"
     ):
-        elsewhere(TrainConfig(), "Mars")
+        shifted_config(TrainConfig(), "Mars")
     with pytest.raises(ValueError, match="shift 'nowhere_to_find:Mars' cannot be imported"):
-        elsewhere(TrainConfig(), "nowhere_to_find:Mars")
+        shifted_config(TrainConfig(), "nowhere_to_find:Mars")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from semore_gym.config import TrainConfig
-from semore_gym.envs.naming import elsewhere
+from semore_gym.envs.naming import shifted_config
 from semore_gym.results.read import SHIFTED
 from semore_gym.results.record import EpisodeRecord, Evaluation
 from semore_gym.training.episode_rows import EpisodeRows
@@ -46,7 +46,7 @@ def make_run(
     run.write_rows("evaluation_episodes", table)
     last, table = max(rewards), []
     for shift, own in shifted.items():
-        rows = EpisodeRows(run, torch.device("cpu"), elsewhere(run.config, shift))
+        rows = EpisodeRows(run, torch.device("cpu"), shifted_config(run.config, shift))
         whose = {"shift": shift, "trained_on": scenario}
         table += [{**whose, **row} for row in rows.of(_evaluation(own, ends), last, 36.0 * last)]
     run.write_rows(SHIFTED, table)

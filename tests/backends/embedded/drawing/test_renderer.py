@@ -17,8 +17,8 @@ from semore_gym.tags import SemanticTag
 FOCAL = 64 / np.tan(np.radians(30))  # of the roof camera at 128 pixels [px]
 
 
-def view(id: int, blueprint: str, s: float, t: float, place: str = "street", **kwargs) -> ActorView:
-    x, y, heading = road(place).pose(s, t)
+def view(id: int, blueprint: str, s: float, t: float, along: str = "street", **kwargs) -> ActorView:
+    x, y, heading = road(along).pose(s, t)
     return ActorView(id, blueprint, x, y, heading=heading + kwargs.pop("turn", 0.0), color=id, **kwargs)
 
 
