@@ -230,18 +230,18 @@ class FrameReplayBuffer(TransitionBuffer):
             RuntimeError: If no transition can be drawn.
         """
         indices = self.ring.draw(batch_size)
-        run = self.ring.follow(indices, self.n_steps, self.gamma)
-        return frame_batch(self.ring, self.store, indices, run, self.device)
+        returns = self.ring.n_step_returns(indices, self.n_steps, self.gamma)
+        return frame_batch(self.ring, self.store, indices, returns, self.device)
 
     def _get_samples(  # type: ignore[override]
         self, batch_inds: Indices, env: VecNormalize | None = None
     ) -> ReplayBufferSamples | DictReplayBufferSamples:
         if env is not None and env.norm_obs:
             raise ValueError("env must not normalise image observations: give VecNormalize norm_obs=False")
-        run = self.ring.follow(
+        returns = self.ring.n_step_returns(
             batch_inds, self.n_steps, self.gamma, lambda rewards: self._normalize_reward(rewards, env)
         )
-        samples = whole_samples(self.layout, self.ring, self.store, batch_inds, run, self.device)
+        samples = whole_samples(self.layout, self.ring, self.store, batch_inds, returns, self.device)
         return samples if self.n_steps > 1 else samples._replace(discounts=None)
 
     def extra_state(self) -> dict[str, Any]:

@@ -15,11 +15,11 @@ Flags = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.intp]
 
 
-class Run(NamedTuple):
-    """What the n-step returns of B transitions come to.
+class NStepReturns(NamedTuple):
+    """The n-step returns from B transitions on.
 
     Attributes:
-        last: (B,) flat indices of the last transitions of the runs.
+        last: (B,) flat indices of the last transitions that count.
         rewards: (B, 1) float32, the discounted sums.
         terminated: (B, 1) float32, whether the last transitions ended in a terminal state.
         discounts: (B, 1) float32, gamma to the power of the steps taken.
@@ -134,10 +134,10 @@ class TransitionRing:
             )
         return candidates[np.random.randint(0, len(candidates), size=count)]
 
-    def follow(
+    def n_step_returns(
         self, indices: Indices, n_steps: int, gamma: float, scale: Callable[[Array], Array] | None = None
-    ) -> Run:
-        """Run from each transition for up to n_steps steps, as far as its episode goes and is known.
+    ) -> NStepReturns:
+        """Sum up the rewards of up to n_steps steps from each transition on, as far as its episode is known.
 
         Args:
             indices: (B,) flat indices.
@@ -153,11 +153,11 @@ class TransitionRing:
         count = taken.sum(axis=1)
         last = line[np.arange(len(indices)), count - 1]
         rewards = self.rewards[line] if scale is None else scale(self.rewards[line])
-        returns = (rewards * taken * gamma**steps).sum(axis=1)
+        sums = (rewards * taken * gamma**steps).sum(axis=1)
         discounts = gamma**count
-        return Run(
+        return NStepReturns(
             last,
-            returns.astype(np.float32)[:, None],
+            sums.astype(np.float32)[:, None],
             self.terminated[last, None],
             discounts.astype(np.float32)[:, None],
         )

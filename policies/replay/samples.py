@@ -9,7 +9,7 @@ import torch as th
 from stable_baselines3.common.type_aliases import DictReplayBufferSamples, ReplayBufferSamples
 
 from semore_gym.policies.replay.layout import StackLayout
-from semore_gym.policies.replay.ring import Indices, Run, TransitionRing
+from semore_gym.policies.replay.ring import Indices, NStepReturns, TransitionRing
 from semore_gym.policies.replay.rows import Slots
 from semore_gym.policies.replay.storage import FrameStore
 
@@ -60,7 +60,7 @@ def frame_differences(frames: th.Tensor) -> th.Tensor:
 
 
 def frame_batch(
-    ring: TransitionRing, store: FrameStore, indices: Indices, run: Run, device: th.device
+    ring: TransitionRing, store: FrameStore, indices: Indices, returns: NStepReturns, device: th.device
 ) -> FrameBatch:
     """Build a batch of frames.
 
@@ -68,22 +68,22 @@ def frame_batch(
         ring: The transitions.
         store: Their frames.
         indices: (B,) flat indices of the transitions to take.
-        run: How far their returns run.
+        returns: Their n-step returns.
         device: Where the batch goes.
     """
     slots, newest = ring.slots[indices, 0], ring.slots[indices, 0, -1]
     window, channels = _window(store, slots, ring.slots[indices, 1], device), 3 * slots.shape[1]
     step_next_frames = window[:, -channels:]
-    one_step = np.array_equal(run.last, indices)
-    next_frames = step_next_frames if one_step else store.frames(ring.slots[run.last, 1]).to(device)
+    one_step = np.array_equal(returns.last, indices)
+    next_frames = step_next_frames if one_step else store.frames(ring.slots[returns.last, 1]).to(device)
     return FrameBatch(
         window[:, :channels],
         next_frames,
         store.masks(newest).to(device),
         th.as_tensor(ring.actions[indices], device=device),
-        th.as_tensor(run.rewards, device=device),
-        th.as_tensor(run.terminated, device=device),
-        th.as_tensor(run.discounts, device=device),
+        th.as_tensor(returns.rewards, device=device),
+        th.as_tensor(returns.terminated, device=device),
+        th.as_tensor(returns.discounts, device=device),
         th.as_tensor(ring.rewards[indices, None], device=device),
         step_next_frames,
         th.as_tensor(store.ids[newest], device=device),
@@ -96,14 +96,14 @@ def whole_samples(
     ring: TransitionRing,
     store: FrameStore,
     indices: Indices,
-    run: Run,
+    returns: NStepReturns,
     device: th.device,
 ) -> ReplayBufferSamples | DictReplayBufferSamples:
     """Build Stable-Baselines3's samples, of whole observations in the form that `layout` says.
 
     The further arguments are those of `frame_batch`.
     """
-    slots, next_slots = ring.slots[indices, 0], ring.slots[run.last, 1]
+    slots, next_slots = ring.slots[indices, 0], ring.slots[returns.last, 1]
     window = _window(store, slots, next_slots, device)
     parts, channels = {"frames": window}, {"frames": 3 * layout.history}
     if layout.has_residual:  # of the whole window: most differences are in both observations
@@ -113,7 +113,7 @@ def whole_samples(
     if layout.has_mask:
         obs["mask"] = store.masks(slots[:, -1]).to(device)
         next_obs["mask"] = store.masks(next_slots[:, -1]).to(device)
-    numbers = (ring.actions[indices], run.terminated, run.rewards, run.discounts)
+    numbers = (ring.actions[indices], returns.terminated, returns.rewards, returns.discounts)
     actions, terminated, rewards, discounts = (th.as_tensor(array, device=device) for array in numbers)
     if layout.keys is None:
         return ReplayBufferSamples(obs["frames"], actions, next_obs["frames"], terminated, rewards, discounts)

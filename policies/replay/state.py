@@ -71,21 +71,21 @@ class StateReplayBuffer(TransitionBuffer):
     def sample_frames(self, batch_size: int) -> FrameBatch:
         """Draw transitions with replacement; `frames` and `next_frames` are states, (B, n) float32."""
         indices = self.ring.draw(batch_size)
-        run = self.ring.follow(indices, self.n_steps, self.gamma)
+        returns = self.ring.n_step_returns(indices, self.n_steps, self.gamma)
         arrays = {
             "frames": self.states[indices],
-            "next_frames": self.next_states[run.last],
+            "next_frames": self.next_states[returns.last],
             "masks": np.zeros((batch_size, 0), np.uint8),
             "actions": self.ring.actions[indices],
-            "rewards": run.rewards,
-            "dones": run.terminated,
-            "discounts": run.discounts,
+            "rewards": returns.rewards,
+            "dones": returns.terminated,
+            "discounts": returns.discounts,
             "step_rewards": self.ring.rewards[indices, None],
             "step_next_frames": self.next_states[indices],
             "ids": indices,
         }
         tensors = {name: th.as_tensor(array, device=self.device) for name, array in arrays.items()}
-        return FrameBatch(**tensors, one_step=np.array_equal(run.last, indices))
+        return FrameBatch(**tensors, one_step=np.array_equal(returns.last, indices))
 
     def _get_samples(self, batch_inds: Indices, env: VecNormalize | None = None) -> ReplayBufferSamples:
         raise NotImplementedError("a StateReplayBuffer is VisualSAC's: use sample_frames")
