@@ -15,7 +15,7 @@ from semore_gym.benchmark.worker import PROCESS, check_untrained
 from semore_gym.config import EnvConfig
 from semore_gym.envs.naming import shifted_config
 from semore_gym.evaluation.tally import episode_seed
-from semore_gym.training.build import build_env, check_training, shown, with_backend
+from semore_gym.training.build import build_env, check_training, with_backend, without_mask_models
 from semore_gym.training.run_folder import RunFolder
 from semore_gym.utils.files import UNFINISHED, new_folder, write_text
 from semore_gym.utils.processes import mark_process, marked_process
@@ -127,7 +127,7 @@ def check_trials(trials: list[PlannedTrial]) -> None:
             environment = {item.name: getattr(driven, item.name) for item in fields(EnvConfig)}
             if environment not in environments:
                 environments.append(environment)
-                build_env(shown(driven)).close()
+                build_env(without_mask_models(driven)).close()
 
 
 def _plain(matrix: Matrix) -> dict[str, Any]:

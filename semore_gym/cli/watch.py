@@ -35,13 +35,13 @@ class Watch(PolicyCommand):
         """Drive an episode; masks that cost something are not drawn."""
         from semore_gym.agents import named_policy
         from semore_gym.evaluation import record_episode
-        from semore_gym.training.build import build_env, shown
+        from semore_gym.training.build import build_env, without_mask_models
 
         video = self.video
         if video is None and not screen_available():
             video = self.result_path(self.seed, ".mp4")
         with asked():
-            env = build_env(shown(self), render_mode="human" if video is None else "rgb_array")
+            env = build_env(without_mask_models(self), render_mode="human" if video is None else "rgb_array")
         with closing(env):
             with asked():
                 policy = named_policy(self.policy, env, self.algo, self.device, self.seed)

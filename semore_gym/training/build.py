@@ -91,8 +91,8 @@ def mask_config(config: EnvConfig) -> MaskConfig:
     return MaskConfig.parse(config.masks, config.mask_options)
 
 
-def shown(config: EnvConfig) -> EnvConfig:
-    """The config for an episode that is only looked at: no model is loaded for its masks."""
+def without_mask_models(config: EnvConfig) -> EnvConfig:
+    """The config with no masks where models would make them, for an episode that is only looked at."""
     return replace(config, masks="none", mask_options={}) if mask_config(config).uses_models else config
 
 

@@ -25,8 +25,8 @@ from semore_gym.training.build import (
     load_model,
     mask_config,
     on_carla,
-    shown,
     with_backend,
+    without_mask_models,
 )
 from semore_gym.training.checkpoint import Position, load_checkpoint
 from semore_gym.training.loggers import log_evaluation, training_log
@@ -189,7 +189,7 @@ class Trainer:
         close_vec_env(self._env)  # whose server the shifts and the video may need
         drive_shifts(self.run, self.model, bookkeeper.wall_seconds, self._tell_shift)
         # a mask beside every picture, however seldom the training has one
-        config = replace(shown(self.run.config), mask_every=1)
+        config = replace(without_mask_models(self.run.config), mask_every=1)
         env = build_env(config, render_mode="rgb_array")
         try:
             record_episode(self.model, env, self.run.video(self.model.num_timesteps), seed=0)
