@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from semore_gym.benchmark.matrix import Matrix, PlannedTrial
-from semore_gym.benchmark.worker import PROCESS, check_untrained
+from semore_gym.benchmark.trial_process import PROCESS, check_untrained
 from semore_gym.config import EnvConfig
 from semore_gym.envs.naming import shifted_config
 from semore_gym.evaluation.tally import episode_seed

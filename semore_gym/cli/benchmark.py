@@ -88,20 +88,20 @@ class Benchmark(Command):
         console.print(f"benchmark folder: {folder.path}")
         with folder:
             done = executor.run()
-        failed = [job for job in done if job.state == "failed"]
-        for job in failed:
-            console.print(f"failed: {job.name}, see {job.output}", markup=False)
+        failed = [trial for trial in done if trial.state == "failed"]
+        for trial in failed:
+            console.print(f"failed: {trial.name}, see {trial.output}", markup=False)
         return 1 if failed else 0
 
     def _executor(self, runs: Mapping[str, RunFolder], console: Console) -> Executor:
-        from semore_gym.benchmark.view import View
+        from semore_gym.benchmark.terminal import TerminalProgress
 
-        view = View(console)
+        terminal = TerminalProgress(console)
         if self.executor == "ray":
             from semore_gym.benchmark.executors.ray import RayExecutor, Resources  # needs an extra
 
             resources = Resources(self.cpus_per_trial, self.gpus_per_trial)
-            return RayExecutor(runs, self.jobs, view, resources, self.ray_address)
+            return RayExecutor(runs, self.jobs, terminal, resources, self.ray_address)
         from semore_gym.benchmark.executors.local import LocalExecutor
 
-        return LocalExecutor(runs, self.jobs, view, self.gpu_memory)
+        return LocalExecutor(runs, self.jobs, terminal, self.gpu_memory)

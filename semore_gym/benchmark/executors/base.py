@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
-from semore_gym.benchmark.jobs import Job
-from semore_gym.benchmark.view import View
+from semore_gym.benchmark.terminal import TerminalProgress
+from semore_gym.benchmark.trials import TrialProgress
 from semore_gym.training.run_folder import RunFolder
 
 ATTEMPTS = 2  # of one trial, before it counts as failed
@@ -25,14 +25,14 @@ class Executor(ABC):
 
     Args:
         runs: By name.
-        view: Where it is told.
+        terminal: Where it is told.
     """
 
-    def __init__(self, runs: Mapping[str, RunFolder], view: View) -> None:
-        self._view = view
-        self.jobs = [Job(name, run) for name, run in runs.items()]
+    def __init__(self, runs: Mapping[str, RunFolder], terminal: TerminalProgress) -> None:
+        self._terminal = terminal
+        self.trials = [TrialProgress(name, run) for name, run in runs.items()]
 
-    def run(self) -> list[Job]:
+    def run(self) -> list[TrialProgress]:
         """Train.
 
         Returns:
@@ -41,20 +41,22 @@ class Executor(ABC):
         Raises:
             KeyboardInterrupt: On Ctrl-C or SIGTERM, after every training has saved a checkpoint.
         """
-        with self._view, interrupted_by_sigterm():
+        with self._terminal, interrupted_by_sigterm():
             try:
                 self._take_stock()
-                while any(job.state in ("waiting", "running") for job in self.jobs):
+                while any(trial.state in ("waiting", "running") for trial in self.trials):
                     self._collect()
                     self._start()
-                    self._view.update(self.jobs)
+                    self._terminal.update(self.trials)
                     time.sleep(POLL)
             except KeyboardInterrupt:
-                self._view.say("stopping: every running trial saves a checkpoint; the same command goes on")
+                self._terminal.say(
+                    "stopping: every running trial saves a checkpoint; the same command goes on"
+                )
                 self._stop()
                 raise
-            self._view.update(self.jobs, last=True)
-        return self.jobs
+            self._terminal.update(self.trials, last=True)
+        return self.trials
 
     @abstractmethod
     def _take_stock(self) -> None:
@@ -72,27 +74,28 @@ class Executor(ABC):
     def _stop(self) -> None:
         """Let every running training save a checkpoint, and wait for it."""
 
-    def _end(self, job: Job, ending: str, finished: bool) -> None:
+    def _end(self, trial: TrialProgress, ending: str, finished: bool) -> None:
         """A training has ended; ending: how, in words."""
         if finished:
-            self._finish(job)
-            self._view.say(f"{job.name} has finished: {job.result}")
+            self._finish(trial)
+            self._terminal.say(f"{trial.name} has finished: {trial.result}")
             return
-        job.failures += 1
-        if job.failures < ATTEMPTS:
-            job.end("waiting")
-            self._view.say(f"{job.name} failed, {ending}, and is tried again: {job.last_words}")
+        trial.failures += 1
+        if trial.failures < ATTEMPTS:
+            trial.end("waiting")
+            self._terminal.say(f"{trial.name} failed, {ending}, and is tried again: {trial.last_words}")
         else:
-            job.end("failed")
-            self._view.say(f"{job.name} failed again, {ending}: {job.last_words}")
+            trial.end("failed")
+            self._terminal.say(f"{trial.name} failed again, {ending}: {trial.last_words}")
 
-    def _finish(self, job: Job) -> None:
-        shutil.rmtree(job.run.replay, ignore_errors=True)  # gigabytes, and no checkpoint will need them again
-        job.end("finished")
+    def _finish(self, trial: TrialProgress) -> None:
+        # gigabytes, and no checkpoint will need them again
+        shutil.rmtree(trial.run.replay, ignore_errors=True)
+        trial.end("finished")
 
     def _say_stock(self, room: str) -> None:
-        done = sum(job.state == "finished" for job in self.jobs)
-        self._view.say(f"{len(self.jobs)} trials, {done} of them finished before; {room}")
+        done = sum(trial.state == "finished" for trial in self.trials)
+        self._terminal.say(f"{len(self.trials)} trials, {done} of them finished before; {room}")
 
 
 @contextmanager

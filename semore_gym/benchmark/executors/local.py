@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping
 
 from semore_gym.benchmark.executors.base import POLL, Executor
-from semore_gym.benchmark.jobs import Job
-from semore_gym.benchmark.view import View
-from semore_gym.benchmark.worker import Worker
+from semore_gym.benchmark.terminal import TerminalProgress
+from semore_gym.benchmark.trial_process import TrialProcess
+from semore_gym.benchmark.trials import TrialProgress
 from semore_gym.training.run_folder import RunFolder
 from semore_gym.utils.devices import cpus, free_gpu_memory, packed, thread_variables, visible_gpus
 
@@ -24,7 +24,7 @@ class LocalExecutor(Executor):
         runs: By name.
         at_once: How many processes; None is one per CPU, or where there are GPUs as many as these have room
             for: one each, or what `gpu_memory` says.
-        view: Where it is told.
+        terminal: Where it is told.
         gpu_memory: Memory that one run needs on a GPU [GB]; None gives each GPU one run.
 
     Raises:
@@ -35,10 +35,10 @@ class LocalExecutor(Executor):
         self,
         runs: Mapping[str, RunFolder],
         at_once: int | None,
-        view: View,
+        terminal: TerminalProgress,
         gpu_memory: float | None = None,
     ) -> None:
-        super().__init__(runs, view)
+        super().__init__(runs, terminal)
         self._gpus = visible_gpus()
         if gpu_memory is not None:
             ours = [gpu_left_behind(run) for run in runs.values()]  # whose memory will be free again
@@ -59,47 +59,49 @@ class LocalExecutor(Executor):
             variables["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
         return variables
 
-    def _running(self) -> list[tuple[Job, Worker]]:
-        return [(job, job.worker) for job in self.jobs if job.worker is not None]
+    def _running(self) -> list[tuple[TrialProgress, TrialProcess]]:
+        return [(trial, trial.process) for trial in self.trials if trial.process is not None]
 
     def _take_stock(self) -> None:
-        for job in self.jobs:
-            left_behind = Worker.left_behind(job.run.path)
+        for trial in self.trials:
+            left_behind = TrialProcess.left_behind(trial.run.path)
             if left_behind is not None:
-                job.begin(left_behind, len(self._running()))
-                self._view.say(f"{job.name} is in process {left_behind.process.pid}, which is watched now")
-            elif job.run.finished:
-                self._finish(job)
+                trial.begin(left_behind, len(self._running()))
+                self._terminal.say(
+                    f"{trial.name} is in process {left_behind.process.pid}, which is watched now"
+                )
+            elif trial.run.finished:
+                self._finish(trial)
             else:
-                job.look()
+                trial.look()
         self._say_stock(f"{self.at_once} at a time")
 
     def _collect(self) -> None:
-        for job, worker in self._running():
-            if not worker.alive:
-                worker.forget()
-                self._end(job, worker.ending, job.run.finished)
+        for trial, process in self._running():
+            if not process.alive:
+                process.forget()
+                self._end(trial, process.ending, trial.run.finished)
 
     def _start(self) -> None:
-        for job in self.jobs:
+        for trial in self.trials:
             taken = {other.slot for other, _ in self._running()}
             if len(taken) >= self.at_once:
                 return
-            if job.state == "waiting":
+            if trial.state == "waiting":
                 slot = min(set(range(self.at_once)) - taken)
-                job.begin(Worker.start(job.run.path, self.environment(slot)), slot)
-                self._view.say(f"{job.name} goes on" if job.steps else f"{job.name} begins")
+                trial.begin(TrialProcess.start(trial.run.path, self.environment(slot)), slot)
+                self._terminal.say(f"{trial.name} goes on" if trial.steps else f"{trial.name} begins")
 
     def _stop(self) -> None:
-        for _, worker in self._running():
-            worker.stop()
-        for _, worker in self._running():
-            while worker.alive:
+        for _, process in self._running():
+            process.stop()
+        for _, process in self._running():
+            while process.alive:
                 time.sleep(POLL)
-            worker.forget()
+            process.forget()
 
 
 def gpu_left_behind(run: RunFolder) -> str | None:
     """The GPU of a run's process that an earlier executor has left behind; None if there is none."""
-    worker = Worker.left_behind(run.path)
-    return None if worker is None else worker.process.environ().get("CUDA_VISIBLE_DEVICES")
+    left_behind = TrialProcess.left_behind(run.path)
+    return None if left_behind is None else left_behind.process.environ().get("CUDA_VISIBLE_DEVICES")

@@ -13,9 +13,9 @@ from uuid import uuid4
 
 from semore_gym.benchmark.executors.base import Executor
 from semore_gym.benchmark.executors.ray_trial import CLAIM, Ending, holder, train
-from semore_gym.benchmark.jobs import Job
-from semore_gym.benchmark.view import View
-from semore_gym.benchmark.worker import check_untrained
+from semore_gym.benchmark.terminal import TerminalProgress
+from semore_gym.benchmark.trial_process import check_untrained
+from semore_gym.benchmark.trials import TrialProgress
 from semore_gym.training.run_folder import RunFolder
 from semore_gym.utils.devices import thread_variables
 
@@ -43,7 +43,7 @@ class RayExecutor(Executor):
     Args:
         runs: By name; their folders are seen by all nodes.
         at_once: How many at most; None leaves it to the cluster.
-        view: Where it is told.
+        terminal: Where it is told.
         resources: What each takes.
         address: Of the cluster; None lets Ray look for one, and start one on this machine otherwise.
 
@@ -56,22 +56,22 @@ class RayExecutor(Executor):
         self,
         runs: Mapping[str, RunFolder],
         at_once: int | None,
-        view: View,
+        terminal: TerminalProgress,
         resources: Resources,
         address: str | None = None,
     ) -> None:
-        super().__init__(runs, view)
+        super().__init__(runs, terminal)
         self._at_once = at_once or len(runs)
         self._resources = resources
-        for job in self.jobs:
-            if not (job.run.path / CLAIM).exists():  # else it is a cluster's, which ends it
-                check_untrained(job.name, job.run.path)
+        for trial in self.trials:
+            if not (trial.run.path / CLAIM).exists():  # else it is a cluster's, which ends it
+                check_untrained(trial.name, trial.run.path)
         self._ray = connect(address)
         self._train = self._ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus, max_retries=0)(train)
-        self._flights: dict[Any, tuple[Job, str]] = {}  # by the task's result, with the attempt
+        self._flights: dict[Any, tuple[TrialProgress, str]] = {}  # by the task's result, with the attempt
         self._next_look = 0.0
 
-    def run(self) -> list[Job]:
+    def run(self) -> list[TrialProgress]:
         """Train, as of `Executor`; Ray is left afterwards."""
         try:
             return super().run()
@@ -84,26 +84,26 @@ class RayExecutor(Executor):
         return variables if self._resources.gpus else {**variables, "CUDA_VISIBLE_DEVICES": ""}
 
     def _take_stock(self) -> None:
-        for job in self.jobs:
-            if job.run.finished:
-                self._finish(job)
+        for trial in self.trials:
+            if trial.run.finished:
+                self._finish(trial)
             else:
-                job.look()
+                trial.look()
         self._say_stock(f"{self._resources} each")
         nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
         needed = {"CPU": self._resources.cpus, "GPU": self._resources.gpus}
         if not any(all(node.get(name, 0) >= count for name, count in needed.items()) for node in nodes):
-            self._view.say(f"no node of the cluster has {self._resources}: waiting for one that has")
+            self._terminal.say(f"no node of the cluster has {self._resources}: waiting for one that has")
 
     def _collect(self) -> None:
         for result in self._ended(timeout=0.0):
-            job, _ = self._flights.pop(result)
-            self._land(job, result)
+            trial, _ = self._flights.pop(result)
+            self._land(trial, result)
         if time.monotonic() >= self._next_look:
             try:
                 self._look()
             except OSError as error:
-                self._view.say(f"how far the trials are cannot be read now: {error}")
+                self._terminal.say(f"how far the trials are cannot be read now: {error}")
             self._next_look = time.monotonic() + LOOK_EVERY
 
     def _ended(self, timeout: float | None) -> list[Any]:
@@ -116,45 +116,49 @@ class RayExecutor(Executor):
             self._ray.cancel(result)
         self._ended(timeout=None)
 
-    def _land(self, job: Job, result: Any) -> None:
+    def _land(self, trial: TrialProgress, result: Any) -> None:
         """See to a trial whose task has ended."""
         errors = self._ray.exceptions
         try:
             ending: Ending = self._ray.get(result)
         except (errors.RayTaskError, errors.RuntimeEnvSetupError, errors.TaskUnschedulableError) as error:
-            self._end(job, str(error).strip().splitlines()[-1], finished=False)
+            self._end(trial, str(error).strip().splitlines()[-1], finished=False)
         except errors.RayError as error:
-            self._lose(job, type(error).__name__)
+            self._lose(trial, type(error).__name__)
         else:
-            self._end(job, ending.words, ending.finished)
+            self._end(trial, ending.words, ending.finished)
 
-    def _lose(self, job: Job, reason: str) -> None:
-        job.losses += 1
-        if job.losses > LOSSES:
-            job.end("failed")
-            self._view.say(f"{job.name} has lost its node too often, at last by {reason}")
+    def _lose(self, trial: TrialProgress, reason: str) -> None:
+        trial.losses += 1
+        if trial.losses > LOSSES:
+            trial.end("failed")
+            self._terminal.say(f"{trial.name} has lost its node too often, at last by {reason}")
         else:
-            job.end("waiting")
-            self._view.say(f"{job.name} has lost its node, {reason}, and goes on elsewhere")
+            trial.end("waiting")
+            self._terminal.say(f"{trial.name} has lost its node, {reason}, and goes on elsewhere")
 
     def _look(self) -> None:
         """Find out which tasks have begun."""
-        for job, attempt in self._flights.values():
-            now = holder(job.run.path)
-            if job.state == "waiting" and now.attempt == attempt:
-                job.begin()
-                self._view.say(f"{job.name} {'goes on' if job.steps else 'begins'}, on node {now.node}")
+        for trial, attempt in self._flights.values():
+            now = holder(trial.run.path)
+            if trial.state == "waiting" and now.attempt == attempt:
+                trial.begin()
+                self._terminal.say(
+                    f"{trial.name} {'goes on' if trial.steps else 'begins'}, on node {now.node}"
+                )
 
     def _start(self) -> None:
-        flying = {job.name for job, _ in self._flights.values()}
-        for job in self.jobs:
+        flying = {trial.name for trial, _ in self._flights.values()}
+        for trial in self.trials:
             if len(flying) >= self._at_once:
                 return
-            if job.state == "waiting" and job.name not in flying:
+            if trial.state == "waiting" and trial.name not in flying:
                 attempt = uuid4().hex
-                result = self._train.remote(job.run.path.absolute(), attempt, self.environment(), Path.cwd())
-                self._flights[result] = job, attempt
-                flying.add(job.name)
+                result = self._train.remote(
+                    trial.run.path.absolute(), attempt, self.environment(), Path.cwd()
+                )
+                self._flights[result] = trial, attempt
+                flying.add(trial.name)
 
 
 def connect(address: str | None) -> Any:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from semore_gym.benchmark.worker import Worker
+from semore_gym.benchmark.trial_process import TrialProcess
 from semore_gym.training.run_folder import RunFolder
 from semore_gym.utils.files import write_text
 
@@ -90,16 +90,16 @@ def train(run: Path, attempt: str, environment: dict[str, str], cwd: Path) -> En
     # how Ray cancels a task; a node that was started in a script's background ignores it
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with claimed(run, attempt):
-        worker = Worker.start(run, environment, cwd if cwd.is_dir() else run, leashed=True)
+        training = TrialProcess.start(run, environment, cwd if cwd.is_dir() else run, leashed=True)
         try:
-            while worker.alive:
+            while training.alive:
                 time.sleep(POLL)
                 if holder(run).attempt != attempt:
                     raise TakenError(f"another benchmark trains {run.name}")
         except KeyboardInterrupt:  # the benchmark is stopped
-            worker.stop()
-            worker.process.wait()
+            training.stop()
+            training.process.wait()
         finally:
-            worker.kill()
-            worker.forget()
-        return Ending(RunFolder(run).finished, worker.ending)
+            training.kill()
+            training.forget()
+        return Ending(RunFolder(run).finished, training.ending)

@@ -16,8 +16,8 @@ from rich.console import Console
 from helpers.benchmarks import BROKEN, METHODS, finish, start, tables, wait_for_checkpoint, write_matrix
 from semore_gym.benchmark.executors.base import interrupted_by_sigterm
 from semore_gym.benchmark.executors.local import LocalExecutor, gpu_left_behind
-from semore_gym.benchmark.view import View
-from semore_gym.benchmark.worker import PROCESS, Worker
+from semore_gym.benchmark.terminal import TerminalProgress
+from semore_gym.benchmark.trial_process import PROCESS, TrialProcess
 from semore_gym.config import TrainConfig
 from semore_gym.training.run_folder import RunFolder
 from semore_gym.utils.devices import cpus
@@ -82,13 +82,13 @@ def test_printed_commands_train_the_trials_and_the_benchmark_goes_on_from_them(u
 
 
 @pytest.mark.slow
-def test_a_killed_worker_is_replaced_and_goes_on_from_its_checkpoint(undisturbed: Path, here: Path):
+def test_a_killed_training_is_replaced_and_goes_on_from_its_checkpoint(undisturbed: Path, here: Path):
     process = start(here, *TWO)
     trial = here / "bench/trials" / TRIALS[0]
     wait_for_checkpoint(process, trial)
-    worker = marked_process(trial / PROCESS)
-    assert worker is not None
-    worker.kill()
+    training = marked_process(trial / PROCESS)
+    assert training is not None
+    training.kill()
     said = finish(process)
     assert f"{TRIALS[0]} failed, killed by SIGKILL, and is tried again" in said
     assert "going on after" in (trial / "output.log").read_text()
@@ -96,24 +96,24 @@ def test_a_killed_worker_is_replaced_and_goes_on_from_its_checkpoint(undisturbed
 
 
 @pytest.mark.slow
-def test_the_workers_of_a_killed_benchmark_are_watched_by_the_next_one(undisturbed: Path, here: Path):
+def test_the_trainings_of_a_killed_benchmark_are_watched_by_the_next_one(undisturbed: Path, here: Path):
     process = start(here, *TWO)
     trials = [here / "bench/trials" / name for name in TRIALS]
     for trial in trials:
         wait_for_checkpoint(process, trial)
     process.kill()
     process.communicate()
-    workers = [marked_process(trial / PROCESS) for trial in trials]
+    trainings = [marked_process(trial / PROCESS) for trial in trials]
     said = finish(start(here, *TWO))
-    for trial, worker in zip(TRIALS, workers, strict=True):
+    for trial, training in zip(TRIALS, trainings, strict=True):
         # it may have been at its end
-        assert worker is None or f"{trial} is in process {worker.pid}" in said or trial not in said
+        assert training is None or f"{trial} is in process {training.pid}" in said or trial not in said
     assert all((trial / "output.log").read_text().count("done") == 1 for trial in trials)
     assert tables(here / "bench", TRIALS) == tables(undisturbed / "bench", TRIALS)
 
 
 @pytest.mark.slow
-def test_a_benchmark_and_its_workers_killed_at_once_go_on(undisturbed: Path, here: Path):
+def test_a_benchmark_and_its_trainings_killed_at_once_go_on(undisturbed: Path, here: Path):
     process = start(here, *TWO)
     trials = [here / "bench/trials" / name for name in TRIALS]
     wait_for_checkpoint(process, trials[0])
@@ -134,12 +134,12 @@ def test_ctrl_c_saves_every_trial(tmp_path: Path):
     trials = [tmp_path / "bench/trials" / name for name in TRIALS]
     for trial in trials:
         wait_for_checkpoint(process, trial)
-    workers = [marked_process(trial / PROCESS) for trial in trials]
+    trainings = [marked_process(trial / PROCESS) for trial in trials]
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate()
     assert "Traceback" not in said
     assert process.returncode == 130
-    assert not any(worker and worker.is_running() for worker in workers)
+    assert not any(training and training.is_running() for training in trainings)
     for trial in trials:
         assert (trial / "output.log").read_text().splitlines()[-1].startswith("stopped with a checkpoint")
     assert not [path for path in (tmp_path / "bench").rglob(PROCESS)]
@@ -171,31 +171,31 @@ def test_a_process_that_has_just_ended_is_stopped_in_peace(tmp_path: Path):
     stranger = psutil.Process(child.pid)
     child.wait()
     for process in (child, stranger):
-        worker = Worker(process, tmp_path)
-        assert not worker.alive
-        worker.stop()
-    assert Worker(child, tmp_path).ending == "exit code 3"
-    assert Worker(stranger, tmp_path).ending == "its process ended"
+        training = TrialProcess(process, tmp_path)
+        assert not training.alive
+        training.stop()
+    assert TrialProcess(child, tmp_path).ending == "exit code 3"
+    assert TrialProcess(stranger, tmp_path).ending == "its process ended"
 
 
 def test_processes_share_the_cpus_and_take_the_gpus_in_turn(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    view = View(Console(quiet=True))
-    executor = LocalExecutor({}, 3, view)
+    terminal = TerminalProgress(Console(quiet=True))
+    executor = LocalExecutor({}, 3, terminal)
     given = [executor.environment(slot) for slot in range(3)]
     assert [variables["CUDA_VISIBLE_DEVICES"] for variables in given] == ["4", "6", "4"]
     assert all(variables["OMP_NUM_THREADS"] == str(max(1, cpus() // 3)) for variables in given)
-    assert LocalExecutor({}, None, view).at_once == 2
+    assert LocalExecutor({}, None, terminal).at_once == 2
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    assert LocalExecutor({}, None, view).at_once == cpus()
-    assert "CUDA_VISIBLE_DEVICES" not in LocalExecutor({}, 3, view).environment(0)
+    assert LocalExecutor({}, None, terminal).at_once == cpus()
+    assert "CUDA_VISIBLE_DEVICES" not in LocalExecutor({}, 3, terminal).environment(0)
 
 
 def test_memory_of_a_gpu_that_is_not_there_is_refused(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(ValueError, match="but free are no GPU"):
-        LocalExecutor({}, None, View(Console(quiet=True)), 4.0)
+        LocalExecutor({}, None, TerminalProgress(Console(quiet=True)), 4.0)
 
 
 def test_the_gpu_of_a_process_that_was_left_behind_is_known(tmp_path):

@@ -23,8 +23,8 @@ from helpers.benchmarks import (
     write_matrix,
 )
 from semore_gym.benchmark.executors.ray_trial import CLAIM
-from semore_gym.benchmark.view import View
-from semore_gym.benchmark.worker import PROCESS
+from semore_gym.benchmark.terminal import TerminalProgress
+from semore_gym.benchmark.trial_process import PROCESS
 from semore_gym.cli.benchmark import Benchmark
 from semore_gym.config import TrainConfig
 from semore_gym.training.run_folder import RunFolder
@@ -154,20 +154,20 @@ def test_a_trial_that_fails_is_tried_again_then_told(cluster, tmp_path):
     assert "failed: mine-JayWalk-seed0, see bench/trials/mine-JayWalk-seed0/output.log" in said
 
 
-def quiet() -> View:
-    return View(Console(quiet=True))
+def quiet() -> TerminalProgress:
+    return TerminalProgress(Console(quiet=True))
 
 
 def test_a_trial_that_loses_every_node_is_given_up(cluster, tmp_path):
     run = RunFolder.create(TrainConfig(), tmp_path / "run")
     executor = RayExecutor({"sac": run}, None, quiet(), Resources(1, 0.0), cluster.address)
     ray.shutdown()
-    job = executor.jobs[0]
+    trial = executor.trials[0]
     for _ in range(LOSSES):
-        executor._lose(job, "NodeDiedError")
-        assert job.state == "waiting"
-    executor._lose(job, "NodeDiedError")
-    assert job.state == "failed"
+        executor._lose(trial, "NodeDiedError")
+        assert trial.state == "waiting"
+    executor._lose(trial, "NodeDiedError")
+    assert trial.state == "failed"
 
 
 def test_a_trial_that_is_still_trained_by_one_machine_is_left_to_it(tmp_path):
@@ -181,7 +181,9 @@ def test_a_trial_that_is_still_trained_by_one_machine_is_left_to_it(tmp_path):
 
 def test_what_no_node_has_is_told(cluster, tmp_path, capsys):
     run = RunFolder.create(TrainConfig(), tmp_path / "run")
-    executor = RayExecutor({"sac": run}, None, View(Console()), Resources(2, 0.5), cluster.address)
+    executor = RayExecutor(
+        {"sac": run}, None, TerminalProgress(Console()), Resources(2, 0.5), cluster.address
+    )
     executor._take_stock()
     ray.shutdown()
     said = capsys.readouterr().out

@@ -10,16 +10,16 @@ import psutil
 import pytest
 
 from semore_gym.benchmark.executors.ray_trial import CLAIM, TakenError, claimed, holder, train
-from semore_gym.benchmark.worker import PROCESS
+from semore_gym.benchmark.trial_process import PROCESS
 from semore_gym.config import TrainConfig
 from semore_gym.training.run_folder import RunFolder
 
 LEASHED = """
 import sys, time
 from pathlib import Path
-from semore_gym.benchmark.worker import Worker
-worker = Worker.start(Path(sys.argv[1]), {}, leashed=True)
-print(worker.process.pid, flush=True)
+from semore_gym.benchmark.trial_process import TrialProcess
+training = TrialProcess.start(Path(sys.argv[1]), {}, leashed=True)
+print(training.process.pid, flush=True)
 time.sleep(600)
 """
 TRAIN = """

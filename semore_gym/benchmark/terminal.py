@@ -14,14 +14,14 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from semore_gym.benchmark.jobs import Job, State, seconds_left
+from semore_gym.benchmark.trials import State, TrialProgress, seconds_left
 
 REFRESH = 1.0  # of the live table [s]
 LINE_EVERY = 60.0  # where there is no terminal [s]
 ORDER: tuple[State, ...] = get_args(State)  # a low terminal shows the first rows only
 
 
-class View:
+class TerminalProgress:
     """Shows trials: a context, in which `update` and `say` are called.
 
     Args:
@@ -38,25 +38,25 @@ class View:
         """Something has happened."""
         self._console.print(line, markup=False)
 
-    def update(self, jobs: Sequence[Job], last: bool = False) -> None:
+    def update(self, trials: Sequence[TrialProgress], last: bool = False) -> None:
         """Show how far they are, if it is time again.
 
         Args:
-            jobs: All of them.
+            trials: All of them.
             last: Whether it is time in any case.
         """
         if time.monotonic() < self._next and not last:
             return
         self._next = time.monotonic() + self._every
-        for job in jobs:
-            if job.state == "running":
-                job.look()
+        for trial in trials:
+            if trial.state == "running":
+                trial.look()
         if self._live:
-            self._live.update(jobs_table(jobs), refresh=True)
+            self._live.update(trials_table(trials), refresh=True)
         else:
-            self.say(summary(jobs))
+            self.say(summary(trials))
 
-    def __enter__(self) -> View:
+    def __enter__(self) -> TerminalProgress:
         if self._live:
             self._live.start()
         return self
@@ -66,35 +66,35 @@ class View:
             self._live.stop()
 
 
-def jobs_table(jobs: Sequence[Job]) -> Table:
+def trials_table(trials: Sequence[TrialProgress]) -> Table:
     """Every trial with its progress, reward and time to go."""
-    table = Table(box=box.SIMPLE_HEAD, caption=summary(jobs), caption_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, caption=summary(trials), caption_justify="left")
     table.add_column("trial", no_wrap=True)
     table.add_column("state")
     table.add_column("progress")
     for column in ("agent steps", "reward", "to go"):
         table.add_column(column, justify="right")
-    for job in sorted(jobs, key=lambda job: ORDER.index(job.state)):
-        total = job.run.config.steps
+    for trial in sorted(trials, key=lambda trial: ORDER.index(trial.state)):
+        total = trial.run.config.steps
         table.add_row(
-            job.name,
-            job.state,
-            ProgressBar(total, min(job.steps, total), width=12),
-            f"{job.steps:,}",
-            "" if job.reward is None else f"{job.reward:.1f}",
-            _duration(seconds_left([job])) if job.state == "running" else "",
-            style="red" if job.state == "failed" else "",
+            trial.name,
+            trial.state,
+            ProgressBar(total, min(trial.steps, total), width=12),
+            f"{trial.steps:,}",
+            "" if trial.reward is None else f"{trial.reward:.1f}",
+            _duration(seconds_left([trial])) if trial.state == "running" else "",
+            style="red" if trial.state == "failed" else "",
         )
     return table
 
 
-def summary(jobs: Sequence[Job]) -> str:
+def summary(trials: Sequence[TrialProgress]) -> str:
     """All of them in one line."""
-    states = Counter[str](job.state for job in jobs)
-    total = sum(job.run.config.steps for job in jobs)
-    done = sum(min(job.steps, job.run.config.steps) for job in jobs) / total
+    states = Counter[str](trial.state for trial in trials)
+    total = sum(trial.run.config.steps for trial in trials)
+    done = sum(min(trial.steps, trial.run.config.steps) for trial in trials) / total
     counts = ", ".join(f"{states[state]} {state}" for state in ORDER if states[state])
-    to_go = f", about {_duration(seconds)} to go" if (seconds := seconds_left(jobs)) else ""
+    to_go = f", about {_duration(seconds)} to go" if (seconds := seconds_left(trials)) else ""
     return f"{counts}; {done:.0%} of the agent steps done{to_go}"
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from semore_gym.benchmark.worker import OUTPUT, Worker
+from semore_gym.benchmark.trial_process import OUTPUT, TrialProcess
 from semore_gym.training.run_folder import RunFolder
 
 EPISODES = 10  # that a reward is the mean of
@@ -18,22 +18,26 @@ State = Literal["running", "failed", "waiting", "finished"]
 
 
 @dataclass
-class Job:
+class TrialProgress:
     """One trial: where it lies and how far it is."""
 
     name: str
+    """The name of the trial, and of its folder."""
     run: RunFolder
+    """The folder in which it is trained."""
     state: State = "waiting"
     failures: int = 0
+    """How often its training ended too early, losses of the machine apart."""
     losses: int = 0
-    """Of the machine that it was on."""
+    """How often the machine that trained it was lost."""
     slot: int = 0
-    """Of those that run at the same time, which one it is."""
-    worker: Worker | None = None
+    """Its number among the trials that are trained at the same time, from 0."""
+    process: TrialProcess | None = None
+    """The process of this machine that trains it now; None where there is none."""
     steps: int = 0
-    """Agent steps done, to the last episode's end."""
+    """How many agent steps it has done, to the last episode's end."""
     reward: float | None = None
-    """Mean of the last training episodes."""
+    """The mean reward of the last training episodes; None before the first one has ended."""
     _first_seen: tuple[float, int] | None = field(default=None, repr=False)
 
     def look(self) -> None:
@@ -46,13 +50,13 @@ class Job:
         if self.state == "running" and self._first_seen is None:
             self._first_seen = (time.monotonic(), self.steps)
 
-    def begin(self, worker: Worker | None = None, slot: int = 0) -> None:
-        """It is trained now; worker: by which process, if that is one of this machine's."""
-        self.state, self.worker, self.slot, self._first_seen = "running", worker, slot, None
+    def begin(self, process: TrialProcess | None = None, slot: int = 0) -> None:
+        """It is trained now; process: by which one, if that is one of this machine's."""
+        self.state, self.process, self.slot, self._first_seen = "running", process, slot, None
 
     def end(self, state: State) -> None:
         """It is not trained any more."""
-        self.state, self.worker = state, None
+        self.state, self.process = state, None
         self.look()
         if state == "finished":
             self.steps = self.run.config.steps  # the last episode may have been cut off
@@ -90,7 +94,7 @@ class Job:
         return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 
 
-def seconds_left(jobs: Sequence[Job]) -> float | None:
+def seconds_left(trials: Sequence[TrialProgress]) -> float | None:
     """How long they will all take together at the speed they have now; None where that is not known [s]."""
-    speed = sum(job.speed for job in jobs)
-    return sum(job.left for job in jobs) / speed if speed else None
+    speed = sum(trial.speed for trial in trials)
+    return sum(trial.left for trial in trials) / speed if speed else None

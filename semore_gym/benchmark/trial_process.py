@@ -18,7 +18,7 @@ PROCESS = "process.json"  # in a trial's folder: who trains it; in a benchmark's
 OUTPUT = "output.log"  # in a trial's folder: what the training said
 
 
-class Worker:
+class TrialProcess:
     """A process that trains one run.
 
     Args:
@@ -33,7 +33,7 @@ class Worker:
     @classmethod
     def start(
         cls, run: Path, environment: Mapping[str, str], cwd: Path | None = None, leashed: bool = False
-    ) -> Worker:
+    ) -> TrialProcess:
         """Train a run from its newest checkpoint, or from the beginning.
 
         Args:
@@ -58,7 +58,7 @@ class Worker:
         return cls(process, run)
 
     @classmethod
-    def left_behind(cls, run: Path) -> Worker | None:
+    def left_behind(cls, run: Path) -> TrialProcess | None:
         """The process that trains a run for a benchmark which was killed, if it is still at it."""
         process = marked_process(run / PROCESS)
         return process and cls(process, run)
@@ -100,7 +100,7 @@ def check_untrained(name: str, run: Path) -> None:
     Raises:
         ValueError: If one does.
     """
-    left_behind = Worker.left_behind(run)
+    left_behind = TrialProcess.left_behind(run)
     if left_behind is not None:
         raise ValueError(
             f"{name} is still trained by process {left_behind.process.pid}: end it, or watch it with the "
