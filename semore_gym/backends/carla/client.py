@@ -51,7 +51,7 @@ class ClientProcess:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "semore_gym.backends.carla.worker", str(port)],
+                [sys.executable, "-m", "semore_gym.backends.carla.client_main", str(port)],
                 env={**os.environ, SECRET: secret},
                 stdin=subprocess.DEVNULL,
             )

@@ -1,4 +1,4 @@
-"""The client's process: `python -m semore_gym.backends.carla.worker PORT`, started by `ClientProcess`."""
+"""The client's process, `python -m semore_gym.backends.carla.client_main PORT`; `ClientProcess` starts it."""
 
 from __future__ import annotations
 
