@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import atexit
 import logging
-import multiprocessing
-import os
 import queue
-import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from semore_gym.masks.base import Images, MaskProvider
+from semore_gym.masks.provider_process import ProviderError, ProviderProcess
 
 Ids = npt.NDArray[np.int64]
 
@@ -77,7 +72,7 @@ class AsyncMasks:
                 raise ValueError(f"{name} must be positive, got {value!r}")
         self.batch_size = batch_size
         self.max_failures = max_failures
-        self._worker = _Worker(make_provider, deadline, start_deadline)
+        self._process = ProviderProcess(make_provider, deadline, start_deadline)
         self._waiting: queue.Queue[tuple[int, Images] | None] = queue.Queue(waiting)
         self._finished: queue.SimpleQueue[tuple[int, Images]] = queue.SimpleQueue()
         self._tally = Counter(dict.fromkeys(("submitted", "skipped", "made", "lost", "batches_failed"), 0))
@@ -132,14 +127,14 @@ class AsyncMasks:
         return {
             **self._provider_counts,
             **self._tally,
-            "restarts": max(0, self._worker.starts - 1),
+            "restarts": max(0, self._process.starts - 1),
             "waiting": self._waiting.qsize(),
         }
 
     def close(self) -> None:
         """End the worker and forget what waits."""
         self._closed.set()
-        self._worker.end()
+        self._process.end()
         with suppress(queue.Full):
             self._waiting.put_nowait(None)  # wakes the thread, should it wait
         self._thread.join()
@@ -155,8 +150,8 @@ class AsyncMasks:
         failures = 0
         while not self._closed.is_set() and (batch := self._next_batch()):
             try:
-                masks, self._provider_counts = self._worker.ask(np.stack([frame for _, frame in batch]))
-            except _WorkerError as error:
+                masks, self._provider_counts = self._process.ask(np.stack([frame for _, frame in batch]))
+            except ProviderError as error:
                 failures += 1
                 if not self._closed.is_set():
                     self._note_failure(error, len(batch), failures)
@@ -165,8 +160,8 @@ class AsyncMasks:
             self._tally["made"] += len(batch)
             for (id_, _), mask in zip(batch, masks, strict=True):
                 self._finished.put((id_, mask))
-        self._worker.end()
-        self._worker.bury()
+        self._process.end()
+        self._process.bury()
 
     def _next_batch(self) -> list[tuple[int, Images]]:
         """Wait for frames; none means the end."""
@@ -179,7 +174,7 @@ class AsyncMasks:
             item = self._waiting.get()
         return []
 
-    def _note_failure(self, error: _WorkerError, lost: int, failures: int) -> None:
+    def _note_failure(self, error: ProviderError, lost: int, failures: int) -> None:
         self._tally["lost"] += lost
         self._tally["batches_failed"] += 1
         logger.warning("%d masks are lost: %s", lost, error)
@@ -191,123 +186,3 @@ class AsyncMasks:
                 error,
             )
             self._closed.set()
-
-
-class _WorkerError(Exception):
-    """A batch for which there are no masks."""
-
-
-class _Worker:
-    """A process with a provider in it; started when it is first asked, and again when it has died.
-
-    One thread asks; `end` may come from any.
-    """
-
-    def __init__(
-        self, make_provider: Callable[[], MaskProvider], deadline: float, start_deadline: float
-    ) -> None:
-        self.starts = 0
-        self._make_provider = make_provider
-        self._deadline = deadline
-        self._start_deadline = start_deadline
-        self._process: SpawnProcess | None = None
-        self._connection: Connection
-        self._ended = False
-        self._lock = threading.Lock()
-
-    def ask(self, frames: Images) -> tuple[Images, dict[str, float]]:
-        """Have masks made; returns them and the provider's counts."""
-        if self._process is None or not self._process.is_alive():
-            self._start()
-        answer: tuple[Images, dict[str, float]] = self._exchange(frames, self._deadline)
-        return answer
-
-    def end(self) -> None:
-        """Kill the process and start no other."""
-        with self._lock:
-            self._ended = True
-            if self._process is not None:
-                self._process.kill()
-
-    def bury(self) -> None:
-        """Kill the process and wait for its end, so that no zombie is left."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.join()
-            self._connection.close()
-
-    def _start(self) -> None:
-        self.bury()
-        context = multiprocessing.get_context("spawn")
-        with self._lock:
-            if self._ended:
-                raise _WorkerError("closed")
-            self._connection, far_end = context.Pipe()
-            self._process = context.Process(target=_serve, args=(far_end, self._make_provider), daemon=True)
-            self._process.start()
-        far_end.close()  # so that the pipe breaks when the process dies
-        self.starts += 1
-        self._exchange(None, self._start_deadline)
-
-    def _exchange(self, question: Images | None, deadline: float) -> Any:
-        """Send and receive; the timer ends a wait of any kind, by breaking the pipe."""
-        process, late = self._process, threading.Event()
-        assert process is not None
-
-        def kill() -> None:
-            late.set()
-            process.kill()
-
-        timer = threading.Timer(deadline, kill)
-        timer.daemon = True
-        timer.start()
-        try:
-            if question is not None:
-                self._connection.send(question)
-            answer = self._connection.recv()
-        except (OSError, EOFError) as error:
-            self.bury()
-            what = f"was killed after {deadline:g} s without an answer" if late.is_set() else "died"
-            raise _WorkerError(f"the process that makes masks {what}") from error
-        finally:
-            timer.cancel()
-        if isinstance(answer, str):
-            raise _WorkerError(answer)
-        return answer
-
-
-def _serve(connection: Connection, make_provider: Callable[[], MaskProvider]) -> None:
-    """The worker: makes the provider, then masks, until the pipe ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the main one answers it
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    try:
-        provider = make_provider()
-    except Exception as error:  # noqa: BLE001  whatever it is, the parent tells it
-        connection.send(f"the provider cannot be made: {type(error).__name__}: {error}")
-        return
-    connection.send(None)
-    while True:
-        try:
-            frames = connection.recv()
-        except EOFError:
-            return
-        connection.send(_answer(provider, frames))
-
-
-def _answer(provider: MaskProvider, frames: Images) -> str | tuple[Images, dict[str, float]]:
-    try:
-        masks = provider(frames)
-        counts = provider.counts() if hasattr(provider, "counts") else {}
-    except Exception as error:  # noqa: BLE001  whatever it is, the parent tells it
-        return f"the provider raised {type(error).__name__}: {error}"
-    expected = (len(frames), 1, *frames.shape[2:])
-    if masks.shape != expected or masks.dtype != np.uint8:
-        return f"the provider must return masks of uint8 {expected}, got {masks.dtype} {masks.shape}"
-    return masks, counts
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)

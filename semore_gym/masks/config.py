@@ -42,8 +42,8 @@ class MaskConfig:
         least_peak: Probability that one must reach.
         cache: Folder where masks are kept; None keeps none.
         cache_limit: Its size [bytes].
-        asynchronous: Whether masks are made beside the training, by `start_worker`.
-        worker_options: Keywords of `AsyncMasks`.
+        asynchronous: Whether masks are made beside the training, by `make_asynchronous`.
+        asynchronous_options: Keywords of `AsyncMasks`.
     """
 
     spec: str
@@ -58,7 +58,7 @@ class MaskConfig:
     cache: str | None = None
     cache_limit: int = 2 << 30
     asynchronous: bool = False
-    worker_options: Options = field(default_factory=dict)
+    asynchronous_options: Options = field(default_factory=dict)
 
     @classmethod
     def parse(cls, spec: str, options: Mapping[str, Any] | None = None) -> MaskConfig:
@@ -85,7 +85,7 @@ class MaskConfig:
             segmenter,
             phraser_options=groups["phraser"],
             segmenter_options=groups["segmenter"],
-            worker_options=groups["asynchronous"],
+            asynchronous_options=groups["asynchronous"],
             **own,
         )
 
@@ -126,12 +126,12 @@ class MaskConfig:
         )
         return masks if self.cache is None else CachedMasks(masks, self.cache, self.cache_limit)
 
-    def start_worker(self, env: str = "") -> AsyncMasks | None:
-        """Start the process that makes masks beside the training; None where they are not asynchronous."""
+    def make_asynchronous(self, env: str = "") -> AsyncMasks | None:
+        """Make the masks that are made beside the training; None where they are not asynchronous."""
         if not self.asynchronous:
             return None
         self.check()
-        return AsyncMasks(partial(replace(self, asynchronous=False).make, env), **self.worker_options)
+        return AsyncMasks(partial(replace(self, asynchronous=False).make, env), **self.asynchronous_options)
 
 
 def make_masks(spec: str, options: Mapping[str, Any] | None = None, env: str = "") -> MaskProvider:

@@ -129,7 +129,7 @@ def build_vec_env(config: EnvConfig, n_envs: int, *, masks: str | None = None) -
     if n_envs == 1 or (embedded and n_envs > cpus()):
         return DummyVecEnv([partial(_monitored, config, index, masks) for index in range(n_envs)])
     build_env(config, masks=masks).close()  # a wrong option is an error here, not in another process
-    return SubprocVecEnv([partial(_worker, config, index, masks) for index in range(n_envs)])
+    return SubprocVecEnv([partial(_monitored_in_process, config, index, masks) for index in range(n_envs)])
 
 
 def close_vec_env(env: VecEnv) -> None:
@@ -270,7 +270,7 @@ def _monitored(config: EnvConfig, index: int, masks: str | None) -> gym.Env[Any,
     return Monitor(build_env(config, index, masks=masks))
 
 
-def _worker(config: EnvConfig, index: int, masks: str | None) -> gym.Env[Any, Any]:
+def _monitored_in_process(config: EnvConfig, index: int, masks: str | None) -> gym.Env[Any, Any]:
     """Ctrl-C reaches every process of the terminal: the main one answers it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     return _monitored(config, index, masks)

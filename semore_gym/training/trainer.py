@@ -147,7 +147,7 @@ class Trainer:
         config = self.run.config
         done = self.agent_steps
         self.model.set_logger(training_log(self.run, done))
-        masks = mask_config(config).start_worker(config.env)
+        masks = mask_config(config).make_asynchronous(config.env)
         evaluation_env = None if on_carla(config) else build_env(config, masks="none")
         bookkeeper = Bookkeeper(self.run, evaluation_env, self._start, self._tell_evaluation)
         bar = ProgressBar(self.console, config.steps)

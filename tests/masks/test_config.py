@@ -86,7 +86,7 @@ def test_options_are_read_once_into_their_parts():
     assert (config.phraser, config.phraser_options) == ("endpoint", {"model": "x"})
     assert (config.segmenter, config.segmenter_options) == ("sam3", {"device": "cpu"})
     assert (config.cache, config.cache_limit, config.combine) == ("masks", 2 << 30, "max")
-    assert (config.asynchronous, config.worker_options) == (True, {"waiting": 9})
+    assert (config.asynchronous, config.asynchronous_options) == (True, {"waiting": 9})
     fixed = MaskConfig.parse("vlm:clipseg", {"phrases": "car"})
     assert (fixed.phraser, fixed.phraser_options) == ("fixed", {"phrases": ["car"]})
     assert config.uses_models
@@ -94,7 +94,7 @@ def test_options_are_read_once_into_their_parts():
 
 
 def test_only_models_work_beside_the_training():
-    assert MaskConfig.parse("vlm:clipseg", {"phrases": ["car"]}).start_worker() is None
+    assert MaskConfig.parse("vlm:clipseg", {"phrases": ["car"]}).make_asynchronous() is None
     with pytest.raises(ValueError, match="unknown options of masks oracle: asynchronous"):
         make_masks("oracle", {"asynchronous": True})
 
