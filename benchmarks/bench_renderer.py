@@ -5,22 +5,23 @@ import time
 import numpy as np
 
 from semore_gym.backends.base import CameraConfig
+from semore_gym.backends.embedded.actor_state import ActorState
+from semore_gym.backends.embedded.blueprints import BODIES, EGO
 from semore_gym.backends.embedded.drawing.renderer import Renderer
 from semore_gym.backends.embedded.roads import road
-from semore_gym.backends.embedded.view import BODIES, EGO, ActorView
 from semore_gym.scenarios.weather import WEATHERS
 
 FRAMES, CYCLES = 600, 1000
 
 
-def scene(name: str, s: float) -> tuple[ActorView, list[ActorView]]:
+def scene(name: str, s: float) -> tuple[ActorState, list[ActorState]]:
     """The ego and ten others ahead of it, of every kind."""
     lane = -6.25 if name == "highway" else -2.0
-    views = []
+    actors = []
     for id, blueprint in enumerate([EGO, *BODIES]):
         x, y, heading = road(name).pose(s + 12.0 * id, lane + (id % 3) * 2.0)
-        views.append(ActorView(id, blueprint, x, y, heading=heading, color=id, phase=s, braking=id == 1))
-    return views[0], views[1:]
+        actors.append(ActorState(id, blueprint, x, y, heading=heading, color=id, phase=s, braking=id == 1))
+    return actors[0], actors[1:]
 
 
 def milliseconds(name: str, weather: str, kinds: tuple[str, ...], size: int = 128) -> float:
@@ -29,9 +30,9 @@ def milliseconds(name: str, weather: str, kinds: tuple[str, ...], size: int = 12
     renderer.begin(WEATHERS[weather], 0)
     spent = []
     for frame in range(2 * FRAMES):
-        views = scene(name, 100.0 + frame % FRAMES)
+        actors = scene(name, 100.0 + frame % FRAMES)
         start = time.perf_counter()
-        renderer.show(*views)
+        renderer.show(*actors)
         for kind in kinds:
             renderer.image(kind)
         spent.append(time.perf_counter() - start)

@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from semore_gym.backends.embedded.blueprints import BODIES
 from semore_gym.backends.embedded.roads import road
-from semore_gym.backends.embedded.view import BODIES
 from semore_gym.scenarios import SCENARIOS
 from semore_gym.scenarios.base import Cross, Cruise, Stand
 from semore_gym.scenarios.weather import WEATHERS

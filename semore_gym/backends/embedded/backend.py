@@ -52,7 +52,7 @@ class EmbeddedBackend:
         world = self._running()
         renderer = self._prepared_renderer(world)
         if self._shown_frame != world.frame:
-            renderer.show(*world.views())
+            renderer.show(*world.actor_states())
             self._shown_frame = world.frame
         return renderer.image(kind)
 

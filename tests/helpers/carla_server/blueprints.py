@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from semore_gym.backends.embedded.view import BODIES
+from semore_gym.backends.embedded.blueprints import BODIES
 
 BOOL, INT, FLOAT, STRING, COLOR = 1, 2, 3, 4, 5
 

@@ -11,8 +11,9 @@ from panda3d.core import BitMask32, Point3, TransformState, Vec3
 
 from helpers.carla_server.wire import Pose
 from semore_gym.backends.base import Control
+from semore_gym.backends.embedded.actor_state import ActorState
+from semore_gym.backends.embedded.blueprints import BODIES, EGO
 from semore_gym.backends.embedded.physics.vehicle import GROUND_CLEARANCE, EgoVehicle
-from semore_gym.backends.embedded.view import BODIES, EGO, ActorView
 
 Vector = tuple[float, float, float]
 
@@ -45,8 +46,8 @@ class _Base:
         (vx, vy, vz), (ax, ay, az) = self.velocity, self.acceleration
         return (vx, -vy, vz), (0.0, 0.0, -math.degrees(self.turning)), (ax, -ay, az)
 
-    def view(self, lights: int) -> ActorView:
-        return ActorView(
+    def state(self, lights: int) -> ActorState:
+        return ActorState(
             self.number,
             self.blueprint,
             self.x,

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from helpers.carla_server.simulation import Actor
 from helpers.carla_server.wire import DEPTH, RGB, SEMANTIC, picture
 from semore_gym.backends.base import CameraConfig
+from semore_gym.backends.embedded.actor_state import ActorState
 from semore_gym.backends.embedded.drawing.renderer import Renderer
 from semore_gym.backends.embedded.roads import Road
-from semore_gym.backends.embedded.view import ActorView
 from semore_gym.scenarios.weather import Weather
 
 FAR = 1000.0  # what CARLA's depth camera can say at most [m]
@@ -26,7 +26,7 @@ class Cameras:
         self._renderers: dict[CameraConfig, Renderer] = {}
         self._road: Road
         self._weather: Weather
-        self._state: tuple[ActorView | None, Sequence[ActorView]] = (None, ())
+        self._state: tuple[ActorState | None, Sequence[ActorState]] = (None, ())
 
     def begin(self, road: Road, weather: list[float]) -> None:
         """Another road or another weather."""
@@ -35,7 +35,7 @@ class Cameras:
             renderer.close()
         self._renderers.clear()
 
-    def look(self, hero: ActorView | None, others: Sequence[ActorView]) -> None:
+    def look(self, hero: ActorState | None, others: Sequence[ActorState]) -> None:
         """Take in where everybody is."""
         self._state = hero, others
         if hero is not None:

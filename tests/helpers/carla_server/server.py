@@ -119,7 +119,7 @@ class CarlaWorld:
         self.simulation.tick(self.delta)
         self._send_events()
         self._send_pictures()
-        body = snapshot(self.episode, time.time(), self.delta, self.simulation.states())
+        body = snapshot(self.episode, time.time(), self.delta, self.simulation.snapshots())
         self._send(self.snapshots, WORLD, Pose(), body)
         self.busy += time.perf_counter() - start
         return self.frame
@@ -149,7 +149,7 @@ class CarlaWorld:
         ]
         if not listened:
             return
-        self._cameras.look(*self.simulation.views())
+        self._cameras.look(*self.simulation.actor_states())
         for camera in listened:
             kind, body = self._cameras.shoot(camera)
             message = (

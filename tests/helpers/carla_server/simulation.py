@@ -17,10 +17,10 @@ from panda3d.bullet import BulletPlaneShape, BulletRigidBodyNode, BulletWorld
 from panda3d.core import BitMask32, ConfigVariableBool, Vec3
 
 from helpers.carla_server.bodies import Body, Box, Hero, make_body
-from helpers.carla_server.wire import ActorState, Pose, vehicle_detail, walker_detail
+from helpers.carla_server.wire import ActorSnapshot, Pose, vehicle_detail, walker_detail
+from semore_gym.backends.embedded.actor_state import ActorState
 from semore_gym.backends.embedded.physics.vehicle import GRAVITY
 from semore_gym.backends.embedded.roads import road
-from semore_gym.backends.embedded.view import ActorView
 
 ConfigVariableBool("transform-cache").set_value(False)
 
@@ -154,9 +154,9 @@ class Simulation:
         if actor.body:
             actor.body.place(pose)
 
-    def states(self) -> list[ActorState]:
+    def snapshots(self) -> list[ActorSnapshot]:
         """Everybody's part of a snapshot."""
-        return [self._state(actor) for actor in self.actors.values()]
+        return [self._snapshot(actor) for actor in self.actors.values()]
 
     def pose_of(self, actor: Actor) -> Pose:
         """Where an actor is now; of a sensor, where it is mounted to its parent."""
@@ -165,24 +165,24 @@ class Simulation:
         parent = self.actors.get(actor.parent)
         return actor.pose if parent is None else mounted(self.pose_of(parent), actor.pose)
 
-    def _state(self, actor: Actor) -> ActorState:
-        state = ActorState(actor.id, self.pose_of(actor))
+    def _snapshot(self, actor: Actor) -> ActorSnapshot:
+        snapshot = ActorSnapshot(actor.id, self.pose_of(actor))
         if actor.body:
-            state.velocity, state.turning, state.acceleration = actor.body.motion()
+            snapshot.velocity, snapshot.turning, snapshot.acceleration = actor.body.motion()
         if actor.kind.startswith("vehicle."):
-            state.detail = vehicle_detail(actor.control, self.road.speed_limit * 3.6)
+            snapshot.detail = vehicle_detail(actor.control, self.road.speed_limit * 3.6)
         elif actor.kind.startswith("walker."):
-            vx, vy, _ = state.velocity
-            state.detail = walker_detail((1.0, 0.0, 0.0), math.hypot(vx, vy))
-        return state
+            vx, vy, _ = snapshot.velocity
+            snapshot.detail = walker_detail((1.0, 0.0, 0.0), math.hypot(vx, vy))
+        return snapshot
 
-    def views(self) -> tuple[ActorView | None, list[ActorView]]:
+    def actor_states(self) -> tuple[ActorState | None, list[ActorState]]:
         """What to draw: the first Bullet vehicle, whose cameras see, and all others."""
         bodies = [actor.body for actor in self.actors.values() if actor.body]
         hero = next((body for body in bodies if isinstance(body, Hero)), None)
         lights = {actor.id: actor.lights for actor in self.actors.values()}
-        others = [body.view(lights[body.number]) for body in bodies if body is not hero]
-        return hero.view(lights[hero.number]) if hero else None, others
+        others = [body.state(lights[body.number]) for body in bodies if body is not hero]
+        return hero.state(lights[hero.number]) if hero else None, others
 
 
 def mounted(parent: Pose, mount: Pose) -> Pose:

@@ -40,7 +40,7 @@ class Pose:
 
 
 @dataclass
-class ActorState:
+class ActorSnapshot:
     """One actor's part of a world snapshot."""
 
     id: int
@@ -69,7 +69,7 @@ def walker_detail(direction: tuple[float, float, float], speed: float) -> bytes:
     return struct.pack("<4f?", *direction, speed, False)
 
 
-def snapshot(episode: int, now: float, delta: float, actors: list[ActorState]) -> bytes:
+def snapshot(episode: int, now: float, delta: float, actors: list[ActorSnapshot]) -> bytes:
     """The body of a world snapshot."""
     rows = [
         struct.pack(

@@ -9,6 +9,8 @@ from typing import Any
 
 from panda3d.core import GeomNode
 
+from semore_gym.backends.embedded.actor_state import ActorState
+from semore_gym.backends.embedded.blueprints import BODIES
 from semore_gym.backends.embedded.scenery.mesh import Mesh, Shade
 from semore_gym.backends.embedded.scenery.people import (
     PEDAL_CYCLE,
@@ -20,7 +22,6 @@ from semore_gym.backends.embedded.scenery.people import (
 )
 from semore_gym.backends.embedded.scenery.shadow import SHADOW, shadow
 from semore_gym.backends.embedded.scenery.vehicles import vehicle
-from semore_gym.backends.embedded.view import BODIES, ActorView
 
 FINE_RANGE = 18.0  # within which models are shown in detail at 128 pixels [m]
 RANGE = 320.0  # within which they are shown at all [m]
@@ -43,17 +44,17 @@ class Actors:
         self._fine_range = FINE_RANGE * detail
         self._nodes: dict[int, _Actor] = {}
 
-    def place(self, actors: Sequence[ActorView], x: float, y: float) -> None:
+    def place(self, actors: Sequence[ActorState], x: float, y: float) -> None:
         """Bring the nodes up to date for a camera at `x`, `y` [m]."""
         gone = self._nodes.keys() - {actor.id for actor in actors}
         for key in gone:
             self._nodes.pop(key).remove()
-        for view in actors:
-            node = self._nodes.get(view.id)
+        for actor in actors:
+            node = self._nodes.get(actor.id)
             if node is None:
-                node = self._nodes[view.id] = _Actor(self._scene, view.id)
-            distance = math.hypot(view.x - x, view.y - y)
-            node.update(view, distance, distance < self._fine_range, self._shade)
+                node = self._nodes[actor.id] = _Actor(self._scene, actor.id)
+            distance = math.hypot(actor.x - x, actor.y - y)
+            node.update(actor, distance, distance < self._fine_range, self._shade)
 
 
 class _Actor:
@@ -63,37 +64,37 @@ class _Actor:
         self.path: Any = scene.attach_new_node(self._node, order)
         self._key: Variant = ()
 
-    def update(self, view: ActorView, distance: float, fine: bool, shade: Shade) -> None:
+    def update(self, actor: ActorState, distance: float, fine: bool, shade: Shade) -> None:
         if distance > RANGE:
             self.path.hide()
             return
         self.path.show()
-        self.path.set_pos_hpr(*pose(view))
-        key = (view.blueprint, view.color, variant(view, fine), _turn(view.heading))
+        self.path.set_pos_hpr(*pose(actor))
+        key = (actor.blueprint, actor.color, variant(actor, fine), _turn(actor.heading))
         if key != self._key:
             self._key = key
             self._node.remove_all_geoms()
-            self._node.add_geom(shadow(view.blueprint), SHADOW)
+            self._node.add_geom(shadow(actor.blueprint), SHADOW)
             self._node.add_geom(model(*key, shade))
 
     def remove(self) -> None:
         self.path.remove_node()
 
 
-def pose(view: ActorView) -> tuple[float, float, float, float, float, float]:
+def pose(actor: ActorState) -> tuple[float, float, float, float, float, float]:
     """Panda3D's x, y, z, h, p, r of a model whose nose is along x."""
     degrees = math.degrees
-    return view.x, view.y, view.z, degrees(view.heading), degrees(view.roll), -degrees(view.pitch)
+    return actor.x, actor.y, actor.z, degrees(actor.heading), degrees(actor.roll), -degrees(actor.pitch)
 
 
-def variant(view: ActorView, fine: bool) -> Variant:
-    """What of a view, beside its blueprint and colour, changes how its model looks."""
-    body = BODIES[view.blueprint]
+def variant(actor: ActorState, fine: bool) -> Variant:
+    """What of a road user, beside its blueprint and colour, changes how its model looks."""
+    body = BODIES[actor.blueprint]
     if body.kind == "walker":
-        return (pose_of(view.phase, walk_cycle(body)) if view.moving else STANDING,)
+        return (pose_of(actor.phase, walk_cycle(body)) if actor.moving else STANDING,)
     if body.kind == "bicycle":
-        return (pose_of(view.phase, PEDAL_CYCLE),)
-    return view.lights, view.braking, fine
+        return (pose_of(actor.phase, PEDAL_CYCLE),)
+    return actor.lights, actor.braking, fine
 
 
 def _turn(heading: float) -> int:

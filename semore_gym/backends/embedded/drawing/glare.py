@@ -8,10 +8,11 @@ from typing import Any
 
 from panda3d.core import Point2, Point3
 
+from semore_gym.backends.embedded.actor_state import ActorState
+from semore_gym.backends.embedded.blueprints import BODIES
 from semore_gym.backends.embedded.drawing.canvas import Canvas
 from semore_gym.backends.embedded.drawing.daylight import Daylight
 from semore_gym.backends.embedded.drawing.lens import Glare
-from semore_gym.backends.embedded.view import BODIES, ActorView
 
 STRENGTHS = {"off": 0.0, "low": 0.35, "high": 1.0}
 RANGE = 220.0  # [m]
@@ -21,7 +22,7 @@ FAINTEST = 0.02  # strength that nobody sees
 BY_DAY = 0.12  # how much of a glare is left in daylight
 
 
-def glares(canvas: Canvas, scene: Any, actors: Sequence[ActorView], light: Daylight) -> list[Glare]:
+def glares(canvas: Canvas, scene: Any, actors: Sequence[ActorState], light: Daylight) -> list[Glare]:
     """The lamps of `actors` that face the camera, wherever they are seen in the picture."""
     found: list[Glare] = []
     part = 1.0 if light.night else BY_DAY
@@ -56,7 +57,7 @@ def glares(canvas: Canvas, scene: Any, actors: Sequence[ActorView], light: Dayli
 def _project(
     canvas: Canvas,
     scene: Any,
-    actor: ActorView,
+    actor: ActorState,
     ahead: float,
     left: float,
     up: float,

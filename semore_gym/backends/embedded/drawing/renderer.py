@@ -10,6 +10,7 @@ import numpy as np
 from panda3d.core import NodePath
 
 from semore_gym.backends.base import IMAGE_KINDS, CameraConfig, Image
+from semore_gym.backends.embedded.actor_state import ActorState
 from semore_gym.backends.embedded.drawing.actors import pose
 from semore_gym.backends.embedded.drawing.canvas import Canvas, Drawing, depth_of
 from semore_gym.backends.embedded.drawing.daylight import Daylight, daylight
@@ -18,7 +19,6 @@ from semore_gym.backends.embedded.drawing.lens import Lens
 from semore_gym.backends.embedded.drawing.stage import CHASE_MASK, ROOF_MASK, Stage
 from semore_gym.backends.embedded.roads import Road
 from semore_gym.backends.embedded.scenery.mesh import decode
-from semore_gym.backends.embedded.view import ActorView
 from semore_gym.scenarios.weather import Weather
 
 ROOF = (1.6, 0.0, 1.7)  # the camera in the ego's frame: ahead, left, up [m]
@@ -28,7 +28,7 @@ CHASE_SIZE = (640, 480)  # [px]
 CHASE_FOV = 60.0  # horizontal [deg]
 LAMPS = 2.4  # the headlamps, ahead of the ego's middle [m]
 
-State = tuple[ActorView, tuple[ActorView, ...]]
+State = tuple[ActorState, tuple[ActorState, ...]]
 
 
 class Renderer:
@@ -46,9 +46,9 @@ class Renderer:
         self._scene: Any = NodePath("scene")
         self._ego: Any = self._scene.attach_new_node("ego")
         self._width = camera.width
-        self._roof = _View(self._scene, self._ego, (*ROOF, 0.0), (camera.width, camera.height), camera.fov)
+        self._roof = _Camera(self._scene, self._ego, (*ROOF, 0.0), (camera.width, camera.height), camera.fov)
         self._roof.canvas.camera.set_camera_mask(ROOF_MASK)
-        self._chase: _View | None = None
+        self._chase: _Camera | None = None
         self._light: Daylight
         self._seed: int
         self._stage: Stage | None = None
@@ -65,14 +65,14 @@ class Renderer:
         self._clear()
         self._light, self._seed = daylight(weather), seed
         self._stage = Stage(self._scene, self._road, self._light, self._width)
-        for view in self._views():
-            view.begin(self._light, seed)
+        for camera in self._cameras():
+            camera.begin(self._light, seed)
 
-    def show(self, ego: ActorView, actors: Sequence[ActorView]) -> None:
-        """Take the state that the next `image` draws; the views must not change before it."""
+    def show(self, ego: ActorState, actors: Sequence[ActorState]) -> None:
+        """Take what the next `image` draws; these states must not change before it."""
         self._state, self._placed = (ego, tuple(actors)), False
-        for view in self._views():
-            view.forget()
+        for camera in self._cameras():
+            camera.forget()
 
     def image(self, kind: str) -> Image:
         """Draw what was last shown.
@@ -93,7 +93,7 @@ class Renderer:
             self._stage.place(*self._state)
             self._placed = True
         if kind == "chase":
-            return self._chase_view().picture(self._scene, self._state)
+            return self._chase_camera().picture(self._scene, self._state)
         if kind == "rgb":
             return self._roof.picture(self._scene, self._state)
         drawing = self._roof.draw()
@@ -102,17 +102,17 @@ class Renderer:
     def close(self) -> None:
         """Free everything; may be called twice."""
         self._clear()
-        for view in self._views():
-            view.canvas.close()
+        for camera in self._cameras():
+            camera.canvas.close()
 
-    def _views(self) -> Iterator[_View]:
+    def _cameras(self) -> Iterator[_Camera]:
         yield self._roof
         if self._chase is not None:
             yield self._chase
 
-    def _chase_view(self) -> _View:
+    def _chase_camera(self) -> _Camera:
         if self._chase is None:
-            self._chase = _View(self._scene, self._ego, (*CHASE, CHASE_PITCH), CHASE_SIZE, CHASE_FOV)
+            self._chase = _Camera(self._scene, self._ego, (*CHASE, CHASE_PITCH), CHASE_SIZE, CHASE_FOV)
             self._chase.canvas.camera.set_camera_mask(CHASE_MASK)
             self._chase.begin(self._light, self._seed)
         return self._chase
@@ -123,7 +123,7 @@ class Renderer:
         self._stage = self._state = None
 
 
-class _View:
+class _Camera:
     """One camera of the ego, what it drew and the picture made of that."""
 
     def __init__(
@@ -161,5 +161,6 @@ class _View:
 def _moment(state: State) -> int:
     """A number that differs between states, and is the same for the same state."""
     ego, actors = state
-    numbers = [(view.x, view.y, view.phase) for view in (ego, *sorted(actors, key=lambda view: view.id))]
+    everybody = (ego, *sorted(actors, key=lambda actor: actor.id))
+    numbers = [(actor.x, actor.y, actor.phase) for actor in everybody]
     return zlib.crc32(np.array(numbers).tobytes())

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from panda3d.core import BitMask32, GeomNode
 
+from semore_gym.backends.embedded.actor_state import ActorState
 from semore_gym.backends.embedded.drawing.actors import Actors
 from semore_gym.backends.embedded.drawing.daylight import Daylight
 from semore_gym.backends.embedded.drawing.sky import sky_node
 from semore_gym.backends.embedded.roads import Road
 from semore_gym.backends.embedded.scenery.baking import STRETCH, scenery
-from semore_gym.backends.embedded.view import ActorView
 
 FINE_RANGE = 52.0  # to the middle of a stretch of road that is shown in detail at 128 pixels [m]
 RANGE = 330.0  # to the middle of one that is shown at all [m]
@@ -54,7 +54,7 @@ class Stage:
         own.hide(ROOF_MASK)
         self._own = Actors(own, light.shade, detail)
 
-    def place(self, ego: ActorView, actors: Sequence[ActorView]) -> None:
+    def place(self, ego: ActorState, actors: Sequence[ActorState]) -> None:
         """Show what surrounds the ego."""
         self._backdrop.set_pos(ego.x, ego.y, 0.0)
         self._show_stretches(ego)
@@ -65,7 +65,7 @@ class Stage:
         """Take everything off the scene."""
         self._root.remove_node()
 
-    def _show_stretches(self, ego: ActorView) -> None:
+    def _show_stretches(self, ego: ActorState) -> None:
         # In steps, so that most frames need not ask; what is shown still depends on the place alone.
         cell = round(ego.x / CELL), round(ego.y / CELL), round(ego.heading / CELL_TURN)
         if cell == self._cell:

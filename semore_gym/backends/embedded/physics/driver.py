@@ -7,10 +7,10 @@ import math
 import numpy as np
 
 from semore_gym.backends.base import Control
+from semore_gym.backends.embedded.blueprints import BODIES, EGO
 from semore_gym.backends.embedded.physics.traffic import ACCELERATION, idm
 from semore_gym.backends.embedded.physics.vehicle import DRIVE_FORCE, WHEELBASE, steer_limit
 from semore_gym.backends.embedded.physics.world import World
-from semore_gym.backends.embedded.view import BODIES, EGO
 from semore_gym.scenarios.base import Cross
 
 PREVIEW_TIME = 0.6  # how far ahead the driver aims [s]

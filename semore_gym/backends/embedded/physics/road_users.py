@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from semore_gym.backends.embedded.actor_state import ActorState
+from semore_gym.backends.embedded.blueprints import BODIES, EGO
 from semore_gym.backends.embedded.roads import Road
-from semore_gym.backends.embedded.view import BODIES, EGO, ActorView
 from semore_gym.scenarios.base import Cross, Cruise, Episode
 
 Floats = npt.NDArray[np.float64]
@@ -71,8 +72,8 @@ class RoadUsers:
         self._measure()
         colors = rng.integers(COLORS, size=len(names)).tolist()
         lights = self._lights(episode.weather.sun_altitude_angle < LIGHTS_BELOW)
-        self.views = [
-            ActorView(i, name, 0.0, 0.0, color=colors[i], lights=lights[i]) for i, name in enumerate(names)
+        self.states = [
+            ActorState(i, name, 0.0, 0.0, color=colors[i], lights=lights[i]) for i, name in enumerate(names)
         ]
         self.look_ahead()
 
@@ -117,11 +118,11 @@ class RoadUsers:
         self.gap: Floats = np.where(gap < SIGHT, gap, np.inf)
         self.closing: Floats = self.direction * (self.along - self.along[leader])
 
-    def update_views(self) -> list[ActorView]:
-        """Bring the views of all but the ego up to date.
+    def update_states(self) -> list[ActorState]:
+        """Bring the states of all but the ego up to date.
 
         Returns:
-            One view each, in the scenario's order; the same objects every time.
+            One state each, in the scenario's order; the same objects every time.
         """
         x, y, heading = self.road.poses(self.s, self.t)
         columns = zip(
@@ -131,10 +132,10 @@ class RoadUsers:
             self.travelled.tolist(),
             (np.abs(self.along) + np.abs(self.across) > 0.05).tolist(),
             self.braking.tolist(),
-            self.views,
+            self.states,
             strict=True,
         )
-        for view_x, view_y, yaw, travelled, moving, braking, view in columns:
-            view.x, view.y, view.heading = view_x, view_y, yaw
-            view.phase, view.moving, view.braking = travelled, moving, braking
-        return self.views[:-1]
+        for x_now, y_now, yaw, travelled, moving, braking, state in columns:
+            state.x, state.y, state.heading = x_now, y_now, yaw
+            state.phase, state.moving, state.braking = travelled, moving, braking
+        return self.states[:-1]

@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 
 from semore_gym.backends.base import BENDS_AT, RoadUser, Surroundings, Tick
+from semore_gym.backends.embedded.blueprints import Body
 from semore_gym.backends.embedded.physics.vehicle import TRACK, WHEELBASE
 from semore_gym.backends.embedded.physics.world import World
 from semore_gym.backends.embedded.roads import Lane, Road
-from semore_gym.backends.embedded.view import Body
 
 
 class Instruments:

@@ -9,7 +9,7 @@ from panda3d.bullet import BulletBoxShape, BulletRigidBodyNode, BulletVehicle, B
 from panda3d.core import BitMask32, NodePath, Point3, TransformState, Vec3
 
 from semore_gym.backends.base import Control
-from semore_gym.backends.embedded.view import BODIES, EGO
+from semore_gym.backends.embedded.blueprints import BODIES, EGO
 
 BODY = BODIES[EGO]
 WHEELBASE = 2.875  # [m]

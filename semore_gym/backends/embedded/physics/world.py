@@ -9,6 +9,7 @@ from panda3d.bullet import BulletPlaneShape, BulletRigidBodyNode, BulletWorld
 from panda3d.core import BitMask32, ConfigVariableBool, Point3, TransformState, Vec3
 
 from semore_gym.backends.base import Control
+from semore_gym.backends.embedded.actor_state import ActorState
 from semore_gym.backends.embedded.physics.bodies import Bodies
 from semore_gym.backends.embedded.physics.respawn import Respawner
 from semore_gym.backends.embedded.physics.road_users import RoadUsers
@@ -16,7 +17,6 @@ from semore_gym.backends.embedded.physics.traffic import Traffic
 from semore_gym.backends.embedded.physics.vehicle import GRAVITY, EgoVehicle
 from semore_gym.backends.embedded.physics.walkers import Walkers
 from semore_gym.backends.embedded.roads import Road
-from semore_gym.backends.embedded.view import ActorView
 from semore_gym.scenarios.base import Episode
 
 # Panda3D keeps every transform that Bullet makes in a cache which only its task manager empties, and there
@@ -85,14 +85,14 @@ class World:
                 self.bodies.forget(row)
         self.users.look_ahead()
 
-    def views(self) -> tuple[ActorView, list[ActorView]]:
+    def actor_states(self) -> tuple[ActorState, list[ActorState]]:
         """What to draw: the ego and all others."""
-        others = self.users.update_views()
-        ego, view = self.ego, self.users.views[-1]
-        view.x, view.y, view.z = ego.x, ego.y, ego.z
-        view.heading, view.pitch, view.roll = ego.yaw, ego.pitch, ego.roll
-        view.steer, view.braking, view.phase = ego.steer, ego.braking, ego.travelled
-        return view, others
+        others = self.users.update_states()
+        ego, state = self.ego, self.users.states[-1]
+        state.x, state.y, state.z = ego.x, ego.y, ego.z
+        state.heading, state.pitch, state.roll = ego.yaw, ego.pitch, ego.roll
+        state.steer, state.braking, state.phase = ego.steer, ego.braking, ego.travelled
+        return state, others
 
     def close(self) -> None:
         """Take everything out of the Bullet world."""

@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from semore_gym.backends.embedded.blueprints import Body
 from semore_gym.backends.embedded.scenery.mesh import Mesh
-from semore_gym.backends.embedded.view import Body
 from semore_gym.tags import SemanticTag
 
 POSES = 8  # of a walk's or a pedal's cycle

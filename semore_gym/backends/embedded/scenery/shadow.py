@@ -16,8 +16,8 @@ from panda3d.core import (
     TransparencyAttrib,
 )
 
+from semore_gym.backends.embedded.blueprints import BODIES
 from semore_gym.backends.embedded.scenery.mesh import make_geom, quad_triangles
-from semore_gym.backends.embedded.view import BODIES
 
 _RGB = ColorWriteAttrib.C_red | ColorWriteAttrib.C_green | ColorWriteAttrib.C_blue
 # Blended over the ground and under everything else; the tags and depths below it stay.

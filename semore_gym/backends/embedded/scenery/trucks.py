@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from semore_gym.backends.embedded.blueprints import Body
 from semore_gym.backends.embedded.scenery.mesh import Mesh
 from semore_gym.backends.embedded.scenery.vehicle_parts import GLASS, PLASTIC, add_wheels, tag_of
-from semore_gym.backends.embedded.view import Body
 
 
 def add_van(mesh: Mesh, body: Body, paint: Sequence[float], fine: bool) -> None:

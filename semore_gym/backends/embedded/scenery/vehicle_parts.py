@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from semore_gym.backends.embedded.blueprints import Body
 from semore_gym.backends.embedded.scenery.mesh import Mesh
-from semore_gym.backends.embedded.view import Body
 from semore_gym.tags import SemanticTag
 
 Floats = npt.NDArray[np.float64]

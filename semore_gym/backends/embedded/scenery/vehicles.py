@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from semore_gym.backends.embedded.blueprints import Body
 from semore_gym.backends.embedded.scenery.mesh import Mesh
 from semore_gym.backends.embedded.scenery.trucks import add_lorry, add_van
 from semore_gym.backends.embedded.scenery.vehicle_parts import (
@@ -21,7 +22,6 @@ from semore_gym.backends.embedded.scenery.vehicle_parts import (
     add_wheels,
     tag_of,
 )
-from semore_gym.backends.embedded.view import Body
 from semore_gym.tags import SemanticTag
 
 PAINTS = (

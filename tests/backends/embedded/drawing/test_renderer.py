@@ -8,27 +8,28 @@ import numpy as np
 import pytest
 
 from semore_gym.backends.base import IMAGE_KINDS, CameraConfig
+from semore_gym.backends.embedded.actor_state import ActorState
+from semore_gym.backends.embedded.blueprints import BODIES, EGO
 from semore_gym.backends.embedded.drawing.renderer import ROOF, Renderer
 from semore_gym.backends.embedded.roads import road
-from semore_gym.backends.embedded.view import BODIES, EGO, ActorView
 from semore_gym.scenarios.weather import WEATHERS
 from semore_gym.tags import SemanticTag
 
 FOCAL = 64 / np.tan(np.radians(30))  # of the roof camera at 128 pixels [px]
 
 
-def view(id: int, blueprint: str, s: float, t: float, along: str = "street", **kwargs) -> ActorView:
+def actor(id: int, blueprint: str, s: float, t: float, along: str = "street", **kwargs) -> ActorState:
     x, y, heading = road(along).pose(s, t)
-    return ActorView(id, blueprint, x, y, heading=heading + kwargs.pop("turn", 0.0), color=id, **kwargs)
+    return ActorState(id, blueprint, x, y, heading=heading + kwargs.pop("turn", 0.0), color=id, **kwargs)
 
 
-def street_scene(lights: str = "off") -> tuple[ActorView, list[ActorView]]:
-    ego = view(0, EGO, 60, -2)
+def street_scene(lights: str = "off") -> tuple[ActorState, list[ActorState]]:
+    ego = actor(0, EGO, 60, -2)
     return ego, [
-        view(1, "walker.pedestrian.0001", 72, -3.2, turn=np.pi / 2, phase=0.3),
-        view(2, "vehicle.bh.crossbike", 75, -0.8, phase=0.7),
-        view(3, "vehicle.lincoln.mkz_2020", 85, 2, turn=np.pi, lights=lights),
-        view(4, "vehicle.mercedes.sprinter", 80, -5.1),
+        actor(1, "walker.pedestrian.0001", 72, -3.2, turn=np.pi / 2, phase=0.3),
+        actor(2, "vehicle.bh.crossbike", 75, -0.8, phase=0.7),
+        actor(3, "vehicle.lincoln.mkz_2020", 85, 2, turn=np.pi, lights=lights),
+        actor(4, "vehicle.mercedes.sprinter", 80, -5.1),
     ]
 
 
@@ -94,14 +95,14 @@ def test_the_street_holds_what_a_person_would_name(street):
 
 
 def test_the_highway_holds_what_a_person_would_name(highway):
-    scene = view(0, EGO, 480, -6.25, "highway"), [view(1, "vehicle.audi.a2", 500, -6.25, "highway")]
+    scene = actor(0, EGO, 480, -6.25, "highway"), [actor(1, "vehicle.audi.a2", 500, -6.25, "highway")]
     tags = set(np.unique(draw(highway, scene, "segmentation")))
     named = "ROADS ROAD_LINE WALL GUARD_RAIL VEGETATION TERRAIN SKY CAR"
     assert {SemanticTag[name] for name in named.split()} <= tags <= set(SemanticTag)
 
 
 def test_depth_of_the_level_road_is_that_of_a_pinhole_camera(street):
-    depth = draw(street, (view(0, EGO, 60, -2), []), "depth")
+    depth = draw(street, (actor(0, EGO, 60, -2), []), "depth")
     rows = np.arange(80, 128)
     expected = ROOF[2] * FOCAL / (rows + 0.5 - 64)
     np.testing.assert_allclose(depth[rows, 64], expected, rtol=0.05)
@@ -109,7 +110,7 @@ def test_depth_of_the_level_road_is_that_of_a_pinhole_camera(street):
 
 
 def test_a_walker_has_its_distance_and_its_height(street):
-    ego, scene = view(0, EGO, 60, -2), [view(1, "walker.pedestrian.0001", 72, -2, moving=False)]
+    ego, scene = actor(0, EGO, 60, -2), [actor(1, "walker.pedestrian.0001", 72, -2, moving=False)]
     tags, depth = draw(street, (ego, scene), "segmentation"), draw(street, (ego, scene), "depth")
     rows, columns = np.nonzero(tags == SemanticTag.PEDESTRIAN)
     ahead = 72 - 60 - ROOF[0]
@@ -119,16 +120,16 @@ def test_a_walker_has_its_distance_and_its_height(street):
 
 
 def test_left_is_left(street):
-    ego = view(0, EGO, 60, -2)
+    ego = actor(0, EGO, 60, -2)
     for t, side in ((0.5, slice(0, 64)), (-4.5, slice(64, 128))):
-        tags = draw(street, (ego, [view(1, "vehicle.audi.a2", 75, t)]), "segmentation")
+        tags = draw(street, (ego, [actor(1, "vehicle.audi.a2", 75, t)]), "segmentation")
         cars = tags == SemanticTag.CAR
         assert cars.any()
         assert cars[:, side].sum() == cars.sum()
 
 
 def test_the_roof_camera_does_not_see_the_ego_and_the_chase_camera_does(street):
-    scene = view(0, EGO, 60, -2), []
+    scene = actor(0, EGO, 60, -2), []
     assert SemanticTag.CAR not in draw(street, scene, "segmentation")
     red = replace(scene[0], color=0)
     chase, other = (draw(street, (ego, []), "chase") for ego in (red, replace(red, color=2)))
@@ -149,7 +150,7 @@ def brightness(picture) -> float:
 
 
 def test_night_is_dark_but_for_the_headlamps(street):
-    scene = view(0, EGO, 60, -2), []
+    scene = actor(0, EGO, 60, -2), []
     day, night = draw(street, scene), draw(street, scene, weather="midnight")
     assert brightness(night) < 0.3 * brightness(day)
     cone, beside = night[88:104, 48:80], night[88:104, :16]
@@ -161,22 +162,22 @@ def test_high_beams_glare_and_a_lorry_hides_them(street):
         pictures = [
             draw(street, (scene[0], [*scene[1], *blockers]), weather="midnight")
             for scene in (
-                (view(0, EGO, 60, -2), [view(1, "vehicle.audi.a2", 90, 2, turn=np.pi, lights=lights)])
+                (actor(0, EGO, 60, -2), [actor(1, "vehicle.audi.a2", 90, 2, turn=np.pi, lights=lights)])
                 for lights in ("off", "high")
             )
         ]
         return brightness(pictures[1]) - brightness(pictures[0])
 
-    lorry = view(2, "vehicle.carlamotors.european_hgv", 76, 0.2)
+    lorry = actor(2, "vehicle.carlamotors.european_hgv", 76, 0.2)
     assert glare([]) > 5.0
     assert abs(glare([lorry])) < 0.5
 
 
 def test_fog_hides_the_distance(street):
-    far = view(1, "vehicle.mercedes.sprinter", 140, -2)
+    far = actor(1, "vehicle.mercedes.sprinter", 140, -2)
     for weather, seen in (("cloudy_noon", True), ("dense_fog", False)):
         empty, full = (
-            draw(street, (view(0, EGO, 60, -2), s), weather=weather).astype(int) for s in ([], [far])
+            draw(street, (actor(0, EGO, 60, -2), s), weather=weather).astype(int) for s in ([], [far])
         )
         assert (np.abs(empty - full).max() > 40) == seen
 
@@ -193,8 +194,8 @@ def test_rain_has_streaks_that_move_and_a_darker_road(street):
 
 
 def test_braking_and_walking_are_seen(street):
-    ego = view(0, EGO, 60, -2)
-    car, walker = view(1, EGO, 70, -2), view(2, "walker.pedestrian.0002", 68, 0.0, turn=np.pi / 2)
+    ego = actor(0, EGO, 60, -2)
+    car, walker = actor(1, EGO, 70, -2), actor(2, "walker.pedestrian.0002", 68, 0.0, turn=np.pi / 2)
     still = draw(street, (ego, [car, walker]))
     red = draw(street, (ego, [replace(car, braking=True), walker])).astype(int) - still
     assert red[..., 0].max() > 80
@@ -204,7 +205,7 @@ def test_braking_and_walking_are_seen(street):
 
 def test_cars_of_all_colours_differ(street):
     pictures = {
-        draw(street, (view(0, EGO, 60, -2), [replace(view(1, EGO, 70, -2), color=k)])).tobytes()
+        draw(street, (actor(0, EGO, 60, -2), [replace(actor(1, EGO, 70, -2), color=k)])).tobytes()
         for k in range(8)
     }
     assert len(pictures) == 8
@@ -219,8 +220,8 @@ def test_images_depend_on_the_state_alone(street):
     fresh.begin(WEATHERS["hard_rain"], 3)
     fresh.show(*street_scene("low"))
     expected = all_images(fresh)
-    draw(street, (view(0, EGO, 900, 2), [view(4, EGO, 930, 2)]), "chase", "midnight", seed=9)
-    draw(street, (view(0, EGO, 61, -2), street_scene()[1][::-1]), "rgb", "hard_rain", seed=3)
+    draw(street, (actor(0, EGO, 900, 2), [actor(4, EGO, 930, 2)]), "chase", "midnight", seed=9)
+    draw(street, (actor(0, EGO, 61, -2), street_scene()[1][::-1]), "rgb", "hard_rain", seed=3)
     street.show(*street_scene("low"))
     for image, other in zip(all_images(street), expected, strict=True):
         np.testing.assert_array_equal(image, other)
@@ -237,12 +238,12 @@ def test_eight_renderers_do_not_disturb_each_other():
     alone = []
     for s in places:
         renderer = Renderer(road("street"), CameraConfig(64, 64))
-        alone.append(draw(renderer, (view(0, EGO, s, -2), [view(1, EGO, s + 12, -2)])))
+        alone.append(draw(renderer, (actor(0, EGO, s, -2), [actor(1, EGO, s + 12, -2)])))
         renderer.close()
     renderers = [Renderer(road("street"), CameraConfig(64, 64)) for _ in places]
     for renderer, s in zip(renderers, places, strict=True):
         renderer.begin(WEATHERS["cloudy_noon"], 0)
-        renderer.show(view(0, EGO, s, -2), [view(1, EGO, s + 12, -2)])
+        renderer.show(actor(0, EGO, s, -2), [actor(1, EGO, s + 12, -2)])
     for renderer, expected in zip(renderers, alone, strict=True):
         np.testing.assert_array_equal(renderer.image("rgb"), expected)
         renderer.close()
@@ -253,12 +254,14 @@ import hashlib
 from semore_gym.backends.base import IMAGE_KINDS, CameraConfig
 from semore_gym.backends.embedded.drawing.renderer import Renderer
 from semore_gym.backends.embedded.roads import road
-from semore_gym.backends.embedded.view import ActorView, EGO
+from semore_gym.backends.embedded.actor_state import ActorState
+from semore_gym.backends.embedded.blueprints import EGO
 from semore_gym.scenarios.weather import WEATHERS
 renderer = Renderer(road("highway"), CameraConfig())
 renderer.begin(WEATHERS["hard_rain"], 5)
 for k in range(20):
-    renderer.show(ActorView(0, EGO, 90.0 + 20 * k, -2.75), [ActorView(1, EGO, 110.0 + 20 * k, 0.75, color=1)])
+    other = ActorState(1, EGO, 110.0 + 20 * k, 0.75, color=1)
+    renderer.show(ActorState(0, EGO, 90.0 + 20 * k, -2.75), [other])
     images = [renderer.image(kind).tobytes() for kind in ("rgb", "segmentation", "depth")]
     print(hashlib.sha256(b"".join(images)).hexdigest())
 """
@@ -278,7 +281,7 @@ def test_returned_images_stay_as_they_are(street):
     kept = first.copy()
     first[:] = 0
     np.testing.assert_array_equal(street.image("rgb"), kept)
-    draw(street, (view(0, EGO, 300, -2), []))
+    draw(street, (actor(0, EGO, 300, -2), []))
     assert not first.any()
 
 

@@ -78,5 +78,5 @@ def test_walkers_face_the_way_they_go(make_world):
     world = make_world(walker(100.0, probability=1.0))
     track(world, 40)
     assert world.users.across[0] > 0.0
-    assert world.views()[1][0].heading == pytest.approx(np.pi / 2)
-    assert world.views()[1][0].moving
+    assert world.actor_states()[1][0].heading == pytest.approx(np.pi / 2)
+    assert world.actor_states()[1][0].moving

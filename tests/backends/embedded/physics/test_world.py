@@ -3,7 +3,7 @@ import math
 import pytest
 
 from semore_gym.backends.base import Control
-from semore_gym.backends.embedded.view import BODIES, EGO
+from semore_gym.backends.embedded.blueprints import BODIES, EGO
 from semore_gym.scenarios.base import Actor, Cross, Cruise, Stand
 
 HIT_SPEED = 10.0  # [m/s]
@@ -141,7 +141,7 @@ def test_views_show_where_everybody_is(make_world):
     )
     for _ in range(30):
         world.tick(Control(steer=-0.1, throttle=0.5))
-    ego, (moving, standing) = world.views()
+    ego, (moving, standing) = world.actor_states()
     assert (ego.x, ego.y, ego.heading) == (world.ego.x, world.ego.y, world.ego.yaw)
     assert ego.phase > 0.0
     assert (moving.x, moving.y) == pytest.approx(world.road.pose(world.users.s[0], world.users.t[0])[:2])
@@ -160,8 +160,8 @@ def test_lights_are_on_in_the_dark(make_world, weather, lights):
         Actor("vehicle.audi.a2", -2, 70.0, Stand()),
         weather=weather,
     )
-    ego, others = world.views()
-    assert [ego.lights, *(view.lights for view in others)] == [lights, lights, "high", "off"]
+    ego, others = world.actor_states()
+    assert [ego.lights, *(other.lights for other in others)] == [lights, lights, "high", "off"]
 
 
 def crash_course(make_world, seed):

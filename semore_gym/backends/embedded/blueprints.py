@@ -1,32 +1,9 @@
-"""What the world shows the renderer: plain state, no physics."""
+"""The road users that the embedded simulator knows, by CARLA's blueprint ids."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
-
-
-@dataclass
-class ActorView:
-    """How one road user looks right now.
-
-    The origin is on the ground below the middle of its box; headings are counter-clockwise from x.
-    """
-
-    id: int  # unique within an episode; kept by an actor that is placed again
-    blueprint: str  # a key of `BODIES`
-    x: float  # [m]
-    y: float  # [m]
-    z: float = 0.0  # [m]
-    heading: float = 0.0  # [rad]
-    pitch: float = 0.0  # nose up [rad]
-    roll: float = 0.0  # right side down [rad]
-    color: int = 0  # index; the renderer takes it modulo its palette
-    steer: float = 0.0  # front wheels, positive = left [rad]
-    phase: float = 0.0  # distance travelled, turns wheels and swings legs [m]
-    moving: bool = True  # a walker who stands keeps its legs together
-    lights: Literal["off", "low", "high"] = "off"
-    braking: bool = False
 
 
 @dataclass(frozen=True)
