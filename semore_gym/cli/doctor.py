@@ -23,7 +23,7 @@ from semore_gym.backends.carla.config import CARLA_VARIABLE, CarlaConfig
 from semore_gym.cli.command import Command
 from semore_gym.envs.window import screen_available
 from semore_gym.registry import Registry
-from semore_gym.vlm.weights import weights_found
+from semore_gym.vlm.hub_models import models_found
 
 PACKAGES = ("gymnasium", "numpy", "torch", "stable-baselines3", "sb3-contrib", "panda3d", "pillow", "tyro")
 TABLES = (
@@ -86,7 +86,7 @@ def findings(carla: str | None = None) -> Iterator[Finding]:
             yield Finding("broken", f"{what}: {type(error).__name__}: {error}")
     yield from _screen()
     yield from _carla(carla or os.environ.get(CARLA_VARIABLE))
-    for line in weights_found():
+    for line in models_found():
         yield Finding("note", line)
 
 

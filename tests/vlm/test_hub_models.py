@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from semore_gym.vlm import weights
+from semore_gym.vlm import hub_models
 
 
 @pytest.fixture
@@ -16,9 +16,9 @@ def cache(tmp_path, monkeypatch):
 
 
 def test_what_is_missing_is_said_with_how_to_get_it(cache):
-    lines = list(weights.weights_found())
+    lines = list(hub_models.models_found())
     assert any("hf download CIDAS/clipseg-rd64-refined (0.6 GB)" in line for line in lines)
-    assert sum("is not" in line for line in lines) == len(weights.MODELS) + 1
+    assert sum("is not" in line for line in lines) == len(hub_models.MODELS) + 1
 
 
 def test_what_is_here_is_said_with_its_size(cache):
@@ -30,8 +30,8 @@ def test_what_is_here_is_said_with_its_size(cache):
     (folder / "refs" / "main").write_text("0" * 40)
     (folder / "blobs" / "weights").write_bytes(bytes(60_000_000))
     (snapshot / "model.safetensors").symlink_to(folder / "blobs" / "weights")
-    weights.CRIS_FILE.write_bytes(bytes(1000))
-    here = [line for line in weights.weights_found() if "is here" in line]
+    hub_models.CRIS_FILE.write_bytes(bytes(1000))
+    here = [line for line in hub_models.models_found() if "is here" in line]
     assert len(here) == 2
     assert "clipseg" in here[0]
     assert "is here, 0.1 GB" in here[0]
@@ -39,5 +39,5 @@ def test_what_is_here_is_said_with_its_size(cache):
 
 def test_without_transformers_its_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
-    monkeypatch.setattr(weights, "find_spec", lambda name: None)
-    assert list(weights.weights_found())[1].endswith('pip install "semore-gym[vlm]"')
+    monkeypatch.setattr(hub_models, "find_spec", lambda name: None)
+    assert list(hub_models.models_found())[1].endswith('pip install "semore-gym[vlm]"')

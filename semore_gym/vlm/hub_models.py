@@ -10,23 +10,27 @@ from typing import NamedTuple
 CRIS_FILE = Path("cris_r50.pth")  # where CRISSegmenter looks by default
 
 
-class Weights(NamedTuple):
+class HubModel(NamedTuple):
     """A model of a hub that masks may be made by."""
 
-    model: str
+    name: str
+    """What the hub calls it."""
     use: str
+    """What it makes, and the options that ask for it."""
     memory: str
+    """How much memory it takes, in words."""
     download: str
+    """How much is downloaded, and what has to be done before, in words."""
 
 
 MODELS = (
-    Weights("Qwen/Qwen2-VL-7B-Instruct", "phrases and verdicts, vlm:...", "17 GB", "16 GB"),
-    Weights("CIDAS/clipseg-rd64-refined", "masks, ...:clipseg", "0.7 GB", "0.6 GB"),
-    Weights("facebook/sam3", "masks, ...:sam3", "4 GB", "3.4 GB, after agreeing to its licence on its page"),
+    HubModel("Qwen/Qwen2-VL-7B-Instruct", "phrases and verdicts, vlm:...", "17 GB", "16 GB"),
+    HubModel("CIDAS/clipseg-rd64-refined", "masks, ...:clipseg", "0.7 GB", "0.6 GB"),
+    HubModel("facebook/sam3", "masks, ...:sam3", "4 GB", "3.4 GB, after agreeing to its licence on its page"),
 )
 
 
-def weights_found() -> Iterator[str]:
+def models_found() -> Iterator[str]:
     """Say of every model whether it is here, how large it is, and how to get it; a line each."""
     yield "model weights: none are needed for --masks oracle or none, for endpoints, and to drive"
     if find_spec("transformers") is None:
@@ -34,11 +38,11 @@ def weights_found() -> Iterator[str]:
         return
     sizes = cached_sizes()
     for each in MODELS:
-        if each.model in sizes:
-            here = f"is here, {sizes[each.model] / 1e9:.1f} GB"
+        if each.name in sizes:
+            here = f"is here, {sizes[each.name] / 1e9:.1f} GB"
         else:
-            here = f"is not here: hf download {each.model} ({each.download})"
-        yield f"{each.model} ({each.use}; takes {each.memory} of memory) {here}"
+            here = f"is not here: hf download {each.name} ({each.download})"
+        yield f"{each.name} ({each.use}; takes {each.memory} of memory) {here}"
     if CRIS_FILE.is_file():
         cris = f"is here, {CRIS_FILE.stat().st_size / 1e9:.1f} GB"
     else:
