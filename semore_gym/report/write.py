@@ -62,29 +62,40 @@ def write_report(paths: Sequence[Path], to: Path, references: bool = False) -> l
     results = read_results(paths)
     if not results.trials:
         raise ValueError("no finished run to report: " + "; ".join(results.gaps))
+    parts = _parts(results, references)
+    tables = _tables(parts)
+    texts = (
+        template.render(title="semore-gym: " + ", ".join(path.resolve().name for path in paths), **parts),
+        _markdown(parts["summary"], tables, parts["gaps"]),
+        "\n".join(table.latex() for table in tables),
+    )
+    write_files(dict(zip(files, texts, strict=True)))
+    return files
+
+
+def _parts(results: Results, references: bool) -> dict[str, Any]:
+    """What the page shows, by its names for it."""
     gaps = [*results.gaps, *_mixtures(results.trials)]
     content = Content(results)
     untrained = _untrained(content) if references else {}
-    sections = [_section(content, name, gaps, untrained.get(name, {})) for name in content.scenarios]
-    shifts, improvement, cost = content.shifts(), content.improvement(), content.cost()
-    summary = _summary(content, results.trials)
-    page = template.render(
-        title="semore-gym: " + ", ".join(path.resolve().name for path in paths),
-        summary=summary,
-        gaps=gaps,
-        sections=sections,
-        shifts=shifts,
-        improvement=improvement,
-        rule=RULE,
-        cost=cost,
-        environment=list(_environment(results)),
-        commands=_commands(results),
-    )
-    tables = [table for section in sections for table in (section["measured"], *section["printed"])]
-    tables += shifts + [table for table in (improvement, cost) if table]
-    texts = (page, _markdown(summary, tables, gaps), "\n".join(table.latex() for table in tables))
-    write_files(dict(zip(files, texts, strict=True)))
-    return files
+    return {
+        "sections": [_section(content, name, gaps, untrained.get(name, {})) for name in content.scenarios],
+        "gaps": gaps,
+        "summary": _summary(content, results.trials),
+        "shifts": content.shifts(),
+        "improvement": content.improvement(),
+        "rule": RULE,
+        "cost": content.cost(),
+        "environment": list(_environment(results)),
+        "commands": _commands(results),
+    }
+
+
+def _tables(parts: Mapping[str, Any]) -> list[Table]:
+    """All tables of the page, in its order."""
+    tables = [table for part in parts["sections"] for table in (part["measured"], *part["printed"])]
+    across = [*parts["shifts"], parts["improvement"], parts["cost"]]
+    return tables + [table for table in across if table]
 
 
 def _markdown(summary: str, tables: Sequence[Table], gaps: Sequence[str]) -> str:
