@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 from semore_gym.benchmark.trial_process import OUTPUT, TrialProcess
+from semore_gym.results.metrics import METRICS
 from semore_gym.training.run_folder import RunFolder
 
 EPISODES = 10  # that a reward is the mean of
-
+SHOWN = ("episode_reward", "distance")  # of a result, by their names in `METRICS`
 
 State = Literal["running", "failed", "waiting", "finished"]
 
@@ -78,9 +79,8 @@ class TrialProgress:
     def result(self) -> str:
         """The last evaluation in words, of a run that is finished; what it does not tell is left out."""
         row = self.run.rows("evaluations")[-1]
-        told = [(name, unit) for name, unit in (("episode_reward", ""), ("distance", " m")) if row.get(name)]
-        parts = [f"{name.replace('_', ' ')} {float(row[name]):.1f}{unit}" for name, unit in told]
-        return ", ".join(parts) or "no episode counts"
+        told = [METRICS[name].in_words(float(row[name])) for name in SHOWN if row.get(name)]
+        return ", ".join(told) or "no episode counts"
 
     @property
     def output(self) -> Path:

@@ -11,7 +11,7 @@ from semore_gym.report.numbers import duration, episode_count, interval, measure
 from semore_gym.report.shifts import shift_tables
 from semore_gym.report.tables import GAP, Cell, Table
 from semore_gym.results import paper
-from semore_gym.results.labels import grouped, name_trials, named_variant
+from semore_gym.results.labels import given_label, grouped, name_trials
 from semore_gym.results.metrics import METRICS, compared
 from semore_gym.results.read import Results, Trial
 from semore_gym.results.record import Evaluation
@@ -58,8 +58,8 @@ class Content:
     def printed(self, scenario: str) -> list[Table]:
         """The paper's numbers for a scenario: Table 1, and Table 2 where there are variants of ours."""
         tables = [_printed(1, paper.table1(), scenario)]
-        variants = {named_variant(trial) for trials in self.groups.values() for trial in trials}
-        if variants & {method for _, _, method in paper.table2()}:
+        given = {given_label(trial) for trials in self.groups.values() for trial in trials}
+        if given & {method for _, _, method in paper.table2()}:
             tables.append(_printed(2, paper.table2(), scenario))
         return [table for table in tables if len(table.columns) > 1]
 

@@ -31,8 +31,9 @@ FREE = ("seed", "env", "label", "wandb", "shifts", "device", "threads", "n_envs"
 def name_trials(trials: Sequence[Trial]) -> dict[Path, str]:
     """A label for each trial; those that share label and scenario differ in their seeds only.
 
-    A label is the method and its variant; the benchmark where there are several; the backend where there
-    are several; the settings that differ; the run's folder where a seed comes twice.
+    A label is the method and what its config calls it, see `given_label`; the benchmark where there are
+    several; the backend where there are several; the settings that differ; the run's folder where a seed
+    comes twice.
 
     Returns:
         Labels by the run's folder, in the order in which reports show them.
@@ -42,7 +43,7 @@ def name_trials(trials: Sequence[Trial]) -> dict[Path, str]:
     backends = {trial.facts["backend"] for trial in trials}
     labels: dict[Path, str] = {}
     for trial in sorted(trials, key=_rank):
-        parts = [title(trial.facts["method"], named_variant(trial))]
+        parts = [title(trial.facts["method"], given_label(trial))]
         if several and trial.benchmark is not None:
             parts.append(benchmarks[trial.benchmark])
         if len(backends) > 1:
@@ -51,15 +52,15 @@ def name_trials(trials: Sequence[Trial]) -> dict[Path, str]:
     return _told_apart(trials, labels)
 
 
-def named_variant(trial: Trial) -> str:
+def given_label(trial: Trial) -> str:
     """A trial's label, or the variant that its config asks for; an algorithm's own goes without saying."""
     config = trial.config
     return trial.facts["variant"] if config.label or "variant" in config.algo_options else ""
 
 
-def title(method: str, variant: str = "") -> str:
+def title(method: str, label: str = "") -> str:
     """How a method is called in tables."""
-    return " ".join(TITLES.get(part, part) for part in (method, variant) if part)
+    return " ".join(TITLES.get(part, part) for part in (method, label) if part)
 
 
 def grouped(trials: Sequence[Trial], labels: Mapping[Path, str]) -> dict[tuple[str, str], list[Trial]]:
@@ -74,7 +75,7 @@ def grouped(trials: Sequence[Trial], labels: Mapping[Path, str]) -> dict[tuple[s
 def _rank(trial: Trial) -> tuple[int, str, str]:
     order = list(TITLES)
     method = trial.facts["method"]
-    return (order.index(method) if method in order else len(order)), method, named_variant(trial)
+    return (order.index(method) if method in order else len(order)), method, given_label(trial)
 
 
 def _told_apart(trials: Sequence[Trial], labels: Mapping[Path, str]) -> dict[Path, str]:

@@ -47,6 +47,10 @@ class Metric:
         """The title and an arrow that points to the better values."""
         return f"{self.title}\u00a0{'↑' if self.better == 'higher' else '↓'}"
 
+    def in_words(self, value: float) -> str:
+        """A value between its label and unit, "distance 81.3 m"."""
+        return f"{self.label} {rounded(value, max(self.digits, 1))} {self.unit}".rstrip()
+
     def decimals(self, mean: float) -> int:
         """Decimal places that values around `mean` are written with."""
         return self.digits if abs(mean) >= 10.0 else max(self.digits, 1)

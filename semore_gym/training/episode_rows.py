@@ -32,7 +32,7 @@ class EpisodeRows:
         self._run = {
             "trial": run.path.absolute().name,
             "method": config.algo,
-            "variant": variant(config),
+            "variant": label(config),
             "scenario": scenario,
             "seed": config.seed,
         }
@@ -52,9 +52,10 @@ class EpisodeRows:
             wall_seconds: That the run had taken, without its interruptions [s].
 
         Returns:
-            Rows with the run (trial, method, variant, scenario, seed), the moment (step [agent steps],
-            simulator_ticks, wall_seconds [s], gpu_memory [MiB, the most so far]), the episode (episode,
-            episode_seed, weather, backend, `METRICS`, end_reason), and git_revision, versions and device.
+            Rows with the run (trial, method, variant, which holds its `label`, scenario, seed), the moment
+            (step [agent steps], simulator_ticks, wall_seconds [s], gpu_memory [MiB, the most so far]), the
+            episode (episode, episode_seed, weather, backend, `METRICS`, end_reason), and git_revision,
+            versions and device.
         """
         gpu_memory = peak_gpu_memory(self._device)
         moment = {"step": agent_steps, "simulator_ticks": agent_steps * self._frame_skip}
@@ -74,7 +75,7 @@ class EpisodeRows:
         ]
 
 
-def variant(config: TrainConfig) -> str:
+def label(config: TrainConfig) -> str:
     """The config's label, or else the variant that its algorithm has; "" if that has none."""
     own = {**keywords(ALGORITHMS.load(config.algo)), **config.algo_options}
     return config.label or str(own.get("variant", ""))

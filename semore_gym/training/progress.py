@@ -16,6 +16,9 @@ from rich.progress import (
 from stable_baselines3.common.callbacks import BaseCallback
 
 from semore_gym.evaluation import Evaluation
+from semore_gym.results.metrics import METRICS
+
+SHOWN = ("episode_reward", "distance", "crash_intensity")  # of an evaluation, by their names in `METRICS`
 
 
 class ProgressBar(BaseCallback):
@@ -70,11 +73,6 @@ class ProgressBar(BaseCallback):
 
 def evaluation_line(result: Evaluation, agent_steps: int) -> str:
     """One evaluation in one line."""
-    metrics = result.metrics()
-    parts = [f"evaluation after {agent_steps:>7,} agent steps"]
-    for name, unit in (("episode_reward", ""), ("distance", " m"), ("crash_intensity", " N*s")):
-        if name in metrics:
-            parts.append(
-                f"{name.replace('_', ' ')} {round(metrics[name].mean, 1) + 0.0:.1f}{unit}"
-            )  # no -0.0
-    return "  ".join(parts)
+    means = {name: found.mean for name, found in result.metrics().items() if name in SHOWN}
+    told = [METRICS[name].in_words(mean) for name, mean in means.items()]
+    return "  ".join([f"evaluation after {agent_steps:>7,} agent steps", *told])

@@ -128,12 +128,12 @@ def test_a_run_whose_video_and_checkpoints_were_thrown_away_is_finished(run: Run
 def test_a_label_or_a_variant_is_told(tmp_path: Path):
     plain = replace(CONFIG, algo="semore", algo_options={})
     m1 = replace(plain, algo_options={"variant": "m1"})
-    assert variant_in_rows(plain, tmp_path / "plain") == "m4"  # the constructor's default
-    assert variant_in_rows(m1, tmp_path / "m1") == "m1"
-    assert variant_in_rows(replace(m1, label="mine"), tmp_path / "mine") == "mine"
+    assert label_in_rows(plain, tmp_path / "plain") == "m4"  # the constructor's default
+    assert label_in_rows(m1, tmp_path / "m1") == "m1"
+    assert label_in_rows(replace(m1, label="mine"), tmp_path / "mine") == "mine"
 
 
-def variant_in_rows(config: TrainConfig, path: Path) -> str:
+def label_in_rows(config: TrainConfig, path: Path) -> str:
     rows = EpisodeRows(RunFolder.create(config, path), torch.device("cpu"))
     episode = EpisodeRecord(0, 1, "horizon", {"episode_reward": 1.0})
     (row,) = rows.of(Evaluation([episode]), 1, 1.0)
