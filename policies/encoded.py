@@ -19,11 +19,11 @@ class Encoded:
 
     Attributes:
         maps: Maps of o_t, with gradient.
-        features: Of o_t, with gradient: what the critic and the auxiliary losses see, (B, F).
+        features: Features of o_t, with gradient: what the critic and the auxiliary losses see, (B, F).
         policy_maps: Mixed maps of o_t, without gradient: what the actor sees in the policy's loss.
-        policy_features: Of o_t, without gradient: what the critic sees in the policy's loss, (B, F).
+        policy_features: Features of o_t, without gradient: what the critic sees in the policy's loss, (B, F).
         next_maps: Mixed maps of o_{t+n}, without gradient: what the next action is drawn from.
-        target_features: Of o_{t+n} by the target encoder: what the critic bootstraps from, (B, F).
+        target_features: Features of o_{t+n} by the target encoder: what the critic bootstraps from, (B, F).
         extras: What a method's `encode` hands to its `auxiliary_losses`, by name.
     """
 

@@ -109,7 +109,7 @@ class TrainConfig(EnvConfig):
     threads: int | None = None
     """Threads that torch computes with on the CPU; None is torch's choice."""
     evaluate_every: int = 2_500
-    """From one evaluation to the next, at the end of the episode then running [agent steps]."""
+    """Agent steps from one evaluation to the next, which waits for the end of the episode then running."""
     evaluation_episodes: int = 10
     """Episodes of each evaluation."""
     evaluation_seed: int = 1
@@ -118,7 +118,7 @@ class TrainConfig(EnvConfig):
     """Where else the finished agent is evaluated, by weather (in the training's scenario) or by scenario, for
     example hard_rain JayWalk; it changes nothing of the training."""
     checkpoint_every: int = 1_000
-    """From one checkpoint to the next, at the end of the episode then running [agent steps]."""
+    """Agent steps from one checkpoint to the next, which waits for the end of the episode then running."""
     exploration_noise: float = 0.8
     """Standard deviation of the slowly changing noise that training adds to the throttle, in [0, 1]; without
     it a driver brakes away what it gains, and nothing is learnt of driving."""

@@ -25,7 +25,7 @@ class Guidance(NamedTuple):
 
     Attributes:
         rows: (M,) int64, which samples have a mask.
-        knowledge: H^ of those, (M, C, h, w), with gradient.
+        knowledge: H^ of the samples that have one, (M, C, h, w), with gradient.
         blank: The encoding of an empty mask, (1, C, h, w), without gradient; as large as H^ in a collapse.
         keys: What K~ is made from, (B, C, h, w): H^ where there is a mask, F_s elsewhere.
     """

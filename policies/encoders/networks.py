@@ -57,7 +57,7 @@ class Stem(nn.Sequential):
     """Layers that compute in bfloat16 where that is asked for; parameters and results stay float32.
 
     Attributes:
-        bf16: Whether they do.
+        bf16: Whether the layers compute in bfloat16.
     """
 
     bf16 = False

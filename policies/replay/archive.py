@@ -58,7 +58,7 @@ class _Chunk(NamedTuple):
     """A file of frames and masks that is never written again."""
 
     name: str
-    ids: Ids  # of all its frames and masks
+    ids: Ids  # those of all its frames and masks
 
 
 class Archive:

@@ -22,8 +22,8 @@ class CameraConfig:
 
     width: int = 128  # [px]
     height: int = 128  # [px]
-    fov: float = 60.0  # horizontal [deg]
-    kinds: tuple[str, ...] = ("rgb",)  # of `IMAGE_KINDS`, those that will be asked for at every step
+    fov: float = 60.0  # horizontal field of view [deg]
+    kinds: tuple[str, ...] = ("rgb",)  # those of `IMAGE_KINDS` that will be asked for at every step
 
 
 @dataclass(frozen=True)
@@ -41,18 +41,18 @@ class Tick:
 
     frame: int  # the simulator's own count of ticks
     speed: float  # [m/s], >= 0
-    lane_speed: float  # along the lane's direction [m/s], negative when driving against it
-    yaw: float  # in the world, counter-clockwise [deg]
-    lane_offset: float  # from the centre of the lane under the ego, positive = left [m]
+    lane_speed: float  # speed along the lane's direction, negative when driving against it [m/s]
+    yaw: float  # heading in the world, counter-clockwise [deg]
+    lane_offset: float  # distance from the centre of the lane under the ego, positive = left [m]
     heading_error: float  # yaw less the lane's direction, in [-180, 180), positive = turned left [deg]
     lane_invasions: int  # lane marks that a wheel came onto in this tick
     impulse: float  # sum of the norms of the collision impulses on the ego in this tick [N*s]
     contact: bool  # whether anything but the road's surface touched the ego
-    person_hit_speed: float  # at which the ego ran into a walker or rider, along its heading; 0 = none [m/s]
+    person_hit_speed: float  # speed at which it hit a walker or rider, along its heading; 0 = none [m/s]
     off_road: bool  # whether the ego's centre is outside the drivable lanes
-    edge_left: float  # from the ego's centre to the left edge of the drivable lanes, negative beyond it [m]
-    edge_right: float  # likewise to the right edge [m]
-    gap: float  # bumper to bumper, to what is ahead in the ego's path; inf if nothing [m]
+    edge_left: float  # distance of its centre to the drivable lanes' left edge, negative beyond it [m]
+    edge_right: float  # distance of its centre to their right edge, negative beyond it [m]
+    gap: float  # distance, bumper to bumper, to what is ahead in the ego's path; inf if nothing [m]
     time_to_collision: float  # gap / closing speed; inf if nothing or not closing [s]
 
 
@@ -64,10 +64,10 @@ class RoadUser:
     """
 
     kind: Literal["walker", "bicycle", "vehicle"]
-    ahead: float  # from the ego's middle to its middle, negative = behind [m]
-    left: float  # likewise [m]
-    speed_ahead: float  # over ground [m/s]
-    speed_left: float  # over ground [m/s]
+    ahead: float  # how far its middle is ahead of the ego's, negative = behind [m]
+    left: float  # how far its middle is to the left of the ego's, negative = to the right [m]
+    speed_ahead: float  # its speed over ground, ahead [m/s]
+    speed_left: float  # its speed over ground, to the left [m/s]
     half_length: float  # [m]
     half_width: float  # [m]
 
@@ -76,8 +76,8 @@ class RoadUser:
 class Surroundings:
     """What is around the ego, in numbers."""
 
-    half_length: float  # of the ego [m]
-    half_width: float  # of the ego [m]
+    half_length: float  # half of the ego's length [m]
+    half_width: float  # half of the ego's width [m]
     bends: tuple[float, ...]  # curvature of the road at `BENDS_AT`, positive = turning left [1/m]
     others: tuple[RoadUser, ...]  # everybody else, wherever they are
 

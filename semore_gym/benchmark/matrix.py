@@ -26,7 +26,7 @@ class PlannedTrial:
     """One training run of a matrix."""
 
     name: str
-    """<method>-<scenario>-seed<seed>, which is also its folder's name."""
+    """The trial's name and its folder's, <method>-<scenario>-seed<seed>."""
     config: TrainConfig
 
 
@@ -35,15 +35,15 @@ class Matrix:
     """What is run, with nothing left open."""
 
     name: str
-    """Of the matrix file."""
+    """The name of the matrix file."""
     budget: str
-    """Name of the budget."""
+    """The name of the budget."""
     methods: dict[str, dict[str, Any]]
-    """Of each method, by its label, the fields of TrainConfig that are not the defaults."""
+    """The fields of TrainConfig in which each method differs from the defaults, by the method's label."""
     scenarios: list[str]
-    """Names in SCENARIOS, "my_module:name" where my_module registers it."""
+    """The scenarios' names in SCENARIOS, "my_module:name" where my_module registers it."""
     seeds: int
-    """How many, from 0."""
+    """How many seeds there are; they count from 0."""
 
     def trials(self) -> list[PlannedTrial]:
         """Every method in every scenario with every seed; what has the first seed comes first."""

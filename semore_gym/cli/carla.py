@@ -25,7 +25,7 @@ class Carla(Command):
     gpu: int | None = None
     """Which GPU draws; None is the driver's choice."""
     quality: Literal["Epic", "Low"] = "Epic"
-    """How well it draws."""
+    """How well the server draws."""
 
     def run(self, console: Console) -> int:
         """Start, stop or list, and say what came of it."""

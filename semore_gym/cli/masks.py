@@ -35,11 +35,11 @@ class Masks(Command):
     source: Positional[Path]
     """A folder of images, or a run folder (not in training), whose replay buffer takes the masks."""
     masks: str = "vlm:clipseg"
-    """Who draws them: vlm:SEGMENTER or endpoint:SEGMENTER, where SEGMENTER is clipseg, sam3 or cris."""
+    """Who draws the masks: vlm:SEGMENTER or endpoint:SEGMENTER, where SEGMENTER is clipseg, sam3 or cris."""
     mask_options: dict[str, Any] = field(default_factory=dict)
-    """Their settings, for example phrases=["car"] segmenter.device=cuda phraser.model=NAME."""
+    """Settings of the masks, for example phrases=["car"] segmenter.device=cuda phraser.model=NAME."""
     every: int = 1
-    """Of a run's frames, 1 for all, 10 for every tenth."""
+    """Which of a run's frames get a mask: 1 is all, 10 every tenth."""
     out: Path | None = None
     """Where an image folder's masks go; None is its subfolder masks."""
     sheet: Path | None = None

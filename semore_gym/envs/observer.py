@@ -29,7 +29,7 @@ class Observer:
 
     Attributes:
         space: The space of observations.
-        observation: The last one.
+        observation: The last observation.
         images: The pictures that go with it, by kind.
     """
 

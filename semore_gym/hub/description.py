@@ -27,19 +27,19 @@ class Description:
     """All of an agent but its tensors, as JSON has it."""
 
     algorithm: str
-    """A name in `semore_gym.policies.ALGORITHMS`."""
+    """The algorithm's name in `semore_gym.policies.ALGORITHMS`."""
     settings: dict[str, Any]
-    """See `settings_of`."""
+    """The keywords that make the algorithm again, see `settings_of`."""
     observation_space: dict[str, Any]
-    """See `space_to_json`."""
+    """What `space_to_json` makes of the observation space."""
     action_space: dict[str, Any]
-    """See `space_to_json`."""
+    """What `space_to_json` makes of the action space."""
     environment: dict[str, Any] | None
-    """Fields of the `EnvConfig` that it was trained in, if known."""
+    """The fields of the `EnvConfig` that the agent was trained in, if known."""
     versions: dict[str, str]
-    """Of the packages that wrote it."""
+    """The versions of the packages that wrote the folder."""
     format: int = FORMAT
-    """Of this file."""
+    """The version of this file's format."""
 
     @classmethod
     def of(cls, model: VisualSAC, env: EnvConfig | None) -> Description:

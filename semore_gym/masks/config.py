@@ -31,9 +31,9 @@ class MaskConfig:
     """Which masks are wanted; no model is loaded before `make`.
 
     Attributes:
-        spec: Their name, see `make_masks`.
+        spec: The masks' name, see `make_masks`.
         phraser: Name in `PHRASERS` of what names things; None for masks of `MASKS`, which no model makes.
-        segmenter: Name in `SEGMENTERS` of what finds them; empty where there is no phraser.
+        segmenter: Name in `SEGMENTERS` of what finds the named things; empty where there is no phraser.
         options: Keywords of a class in `MASKS`.
         phraser_options: Keywords of the phraser.
         segmenter_options: Keywords of the segmenter.
@@ -41,7 +41,7 @@ class MaskConfig:
         floor: Probability that is taken off each phrase.
         least_peak: Probability that one must reach.
         cache: Folder where masks are kept; None keeps none.
-        cache_limit: Its size [bytes].
+        cache_limit: How large that folder may become [bytes].
         asynchronous: Whether masks are made beside the training, by `make_asynchronous`.
         asynchronous_options: Keywords of `AsyncMasks`.
     """

@@ -20,7 +20,7 @@ class Clip(NamedTuple):
     """A video, small enough for a page."""
 
     mp4: bytes
-    still: bytes  # its middle, as JPEG
+    still: bytes  # the picture in its middle, as JPEG
 
 
 def data_uri(content: bytes, kind: str) -> str:

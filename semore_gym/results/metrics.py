@@ -12,7 +12,7 @@ class Step(NamedTuple):
     """One agent step, as the environment told it."""
 
     reward: float
-    ticks: int | None  # of the simulator; None where the environment has none
+    ticks: int | None  # how many ticks of the simulator it took; None where the environment has none
     info: Mapping[str, Any]
 
 

@@ -39,14 +39,15 @@ class Trial:
     """The run's folder."""
     config: TrainConfig
     benchmark: Path | None
-    """The benchmark's folder that it lies in."""
+    """The folder of the benchmark that the run belongs to; None where it belongs to none."""
     facts: Mapping[str, str]
-    """`FACTS` by name."""
+    """What the rows say of the run: the columns `FACTS`, by name."""
     evaluations: dict[int, Evaluation]
-    """By agent steps, in their order."""
+    """The training's evaluations, by the agent steps after which they were made, the earliest first."""
     shifted: Mapping[str, Shifted]
     """What the finished agent did elsewhere than trained, by the config's `shifts`."""
     wall_seconds: float
+    """How long the training took, without its interruptions [s]."""
     gpu_memory: int | None
     """The most that the training held on the GPU [MiB]; None where there was none, or nobody noted it."""
 

@@ -22,9 +22,9 @@ class EpisodeRecord:
     """One episode of an evaluation."""
 
     episode: int  # its number in the evaluation
-    seed: int  # that the environment was reset with
-    end_reason: str  # the environment's, or "terminated" or "truncated"
-    metrics: Mapping[str, float]  # by their names in `METRICS`; without those that were not measured
+    seed: int  # the seed that the environment was reset with
+    end_reason: str  # the environment's `end_reason`, or "terminated" or "truncated"
+    metrics: Mapping[str, float]  # what was measured, by names in `METRICS`
 
     @classmethod
     def from_row(cls, row: Mapping[str, str]) -> EpisodeRecord:

@@ -26,11 +26,11 @@ class Summary(NamedTuple):
     """One metric over a set of episodes, in the metric's unit."""
 
     mean: float
-    std: float  # of the episodes, with their number as the divisor
+    std: float  # standard deviation, with the number of values as the divisor
     iqm: float  # interquartile mean
-    low: float  # of the interquartile mean's 95% bootstrap interval
+    low: float  # lower end of the interquartile mean's 95% bootstrap interval
     high: float
-    mean_low: float  # of the mean's 95% bootstrap interval
+    mean_low: float  # lower end of the mean's 95% bootstrap interval
     mean_high: float
     size: int  # how many values; one has neither spread nor interval
 

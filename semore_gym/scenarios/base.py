@@ -19,8 +19,8 @@ from semore_gym.scenarios.weather import WEATHERS, Weather
 class Cruise:
     """Drives along its lane, keeping a gap to whoever is ahead."""
 
-    speed: float  # wanted when the road is free [m/s]
-    min_gap: float = 2.0  # kept to the leader at standstill [m]
+    speed: float  # the speed that it wants when the road is free [m/s]
+    min_gap: float = 2.0  # the gap that it keeps to its leader at standstill [m]
     lane_changes: bool = False
 
 
@@ -28,8 +28,8 @@ class Cruise:
 class Cross:
     """A walker who waits at the kerb, crosses without looking, turns round at the other kerb."""
 
-    speed: float  # [m/s]
-    probability: float = 0.5  # of setting off, each second
+    speed: float  # how fast it walks [m/s]
+    probability: float = 0.5  # the probability that it sets off, each second
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Actor:
     lane: int
     s: float  # [m]
     behaviour: Cruise | Cross | Stand
-    offset: float = 0.0  # from the lane's centre, positive = left [m]
+    offset: float = 0.0  # distance from the lane's centre, positive = left [m]
     lights: Literal["off", "low", "high"] = "off"
     respawn: Respawn | None = None
 
@@ -83,7 +83,7 @@ class Episode:
     ego: RoadPosition
     actors: tuple[Actor, ...]
     weather: Weather
-    seed: int  # of everything that the simulator draws while the episode runs
+    seed: int  # seed of everything that the simulator draws while the episode runs
 
 
 @dataclass(frozen=True)

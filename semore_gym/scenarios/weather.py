@@ -11,10 +11,10 @@ class Weather:
 
     cloudiness: float = 0.0  # [0, 100]
     precipitation: float = 0.0  # [0, 100]
-    precipitation_deposits: float = 0.0  # puddles [0, 100]
+    precipitation_deposits: float = 0.0  # how much of the road is puddles [0, 100]
     wind_intensity: float = 0.0  # [0, 100]
     sun_azimuth_angle: float = 0.0  # [deg]
-    sun_altitude_angle: float = 0.0  # -90 midnight, 90 midday [deg]
+    sun_altitude_angle: float = 0.0  # how high the sun is: -90 at midnight, 90 at midday [deg]
     fog_density: float = 0.0  # [0, 100]
     fog_distance: float = 0.0  # where the fog starts [m]
     wetness: float = 0.0  # [0, 100]

@@ -23,9 +23,9 @@ class Position:
     """Where a training is, beside the model and its replay buffer."""
 
     agent_steps: int
-    """Done so far."""
+    """How many agent steps the training has done."""
     episodes: tuple[int, ...]
-    """Of each environment, the number of the running episode."""
+    """The number of the running episode in each environment."""
     evaluate_at: int
     """When the next evaluation is due [agent steps]."""
     checkpoint_at: int
@@ -33,13 +33,13 @@ class Position:
     exact: bool
     """Whether no step of the running episodes has been taken, so that going on is bit-equal on the CPU."""
     threads: int
-    """Threads of torch, on which the last bits of its results depend."""
+    """How many threads torch computes with: the last bits of its results depend on it."""
     random: dict[str, Any]
-    """Of `random_state`."""
+    """The state of every random generator, as `random_state` gives it."""
     action_space: dict[str, Any]
-    """State of the generator of random actions."""
+    """The state of the generator of random actions."""
     wall_seconds: float = 0.0
-    """That the run has taken so far [s]."""
+    """How long the run has taken so far [s]."""
 
     @classmethod
     def of(cls, model: VisualSAC, **values: Any) -> Position:

@@ -21,29 +21,29 @@ class CarlaConfig:
     host: str = "127.0.0.1"
     """Address of the server."""
     port: int = 2000
-    """Its RPC port; streams use the next one."""
+    """The server's RPC port; streams use the next one."""
     timeout: float = 10.0
-    """For one answer of the server, and for one tick, before client and episode are given up [s]."""
+    """How long one answer of the server, or one tick, may take before client and episode are given up [s]."""
     load_timeout: float = 60.0
-    """For connecting and placing everybody, a map's loading included [s]."""
+    """How long connecting and placing everybody may take, a map's loading included [s]."""
     attempts: int = 3
-    """Failures in a row, without 100 ticks between them, before the environment gives up; where a server has
-    served and is gone, `timeout` passes from one attempt to the next."""
+    """After how many failures in a row, without 100 ticks between them, the environment gives up; where a
+    server has served and is gone, `timeout` passes from one attempt to the next."""
     server: str | None = None
     """Start a server of one's own, on a free port: the path of CarlaUE4.sh, or "docker". None expects one at
     `host` and `port`."""
     gpu: int | None = None
     """Which GPU draws, for a server of one's own; None is the driver's choice."""
     quality: Literal["Epic", "Low"] = "Epic"
-    """How well it draws, likewise."""
+    """How well a server of one's own draws."""
     start_timeout: float = 120.0
-    """For it to answer after its start [s]."""
+    """How long a server of one's own may take from its start to its first answer [s]."""
     recycle_episodes: int = 200
-    """It is started anew after so many episodes: CARLA's memory grows."""
+    """After how many episodes a server of one's own is started anew: CARLA's memory grows."""
     recycle_memory: float = 16.0
-    """Or when its processes hold more than this [GiB]; not seen from outside a container."""
+    """How much its processes may hold before it is started anew [GiB]; not seen from outside a container."""
     log: str = "carla-server.log"
-    """Where what it prints goes; several servers append to it."""
+    """The file to which what a server of one's own prints is appended, by several servers too."""
 
     def __post_init__(self) -> None:
         check_types(self)

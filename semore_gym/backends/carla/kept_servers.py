@@ -21,15 +21,15 @@ class ServerRecord:
     """What is remembered of a server that was started."""
 
     port: int
-    """Its RPC port."""
+    """The server's RPC port."""
     pid: int
-    """Process id of its guard."""
+    """The process id of the server's guard."""
     created: float
-    """When that process began [s since 1970]: ids are used again."""
+    """When the guard's process began [s since 1970]: process ids are used again."""
     server: str
     """What was started: a path, or "docker"."""
     log: str
-    """Where its output goes."""
+    """Where the server's output goes."""
 
     def guard(self) -> psutil.Process | None:
         """Its guard's process; None where it has ended."""

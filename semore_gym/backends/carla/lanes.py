@@ -93,10 +93,10 @@ class LanePath:
 class LanePose(NamedTuple):
     """Where something is, seen from the driving lane that is nearest to it."""
 
-    waypoint: carla.Waypoint  # on that lane's centre
+    waypoint: carla.Waypoint  # the point of that lane's centre that is next to it
     forward: carla.Vector3D  # the lane's direction
     right: carla.Vector3D
-    offset: float  # from the lane's centre, positive = left of its direction [m]
+    offset: float  # distance from the lane's centre, positive = left of its direction [m]
 
 
 def lane_pose(map: carla.Map, location: carla.Location) -> LanePose:

@@ -19,11 +19,11 @@ class ActorState:
     y: float  # [m]
     z: float = 0.0  # [m]
     heading: float = 0.0  # [rad]
-    pitch: float = 0.0  # nose up [rad]
-    roll: float = 0.0  # right side down [rad]
-    color: int = 0  # index; the renderer takes it modulo its palette
-    steer: float = 0.0  # front wheels, positive = left [rad]
-    phase: float = 0.0  # distance travelled, turns wheels and swings legs [m]
-    moving: bool = True  # a walker who stands keeps its legs together
+    pitch: float = 0.0  # how far its nose is up [rad]
+    roll: float = 0.0  # how far its right side is down [rad]
+    color: int = 0  # index of its colour; the renderer takes it modulo its palette
+    steer: float = 0.0  # angle of its front wheels, positive = left [rad]
+    phase: float = 0.0  # distance that it has travelled, which turns wheels and swings legs [m]
+    moving: bool = True  # whether it moves: a walker who stands keeps its legs together
     lights: Literal["off", "low", "high"] = "off"
     braking: bool = False

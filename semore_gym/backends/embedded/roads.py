@@ -39,8 +39,8 @@ class Bend:
     """A piece of the reference line whose curvature goes linearly from one value to another."""
 
     length: float  # [m]
-    start: float = 0.0  # curvature, positive = turning left [1/m]
-    end: float = 0.0  # [1/m]
+    start: float = 0.0  # curvature at its start, positive = turning left [1/m]
+    end: float = 0.0  # curvature at its end [1/m]
 
 
 class Road:

@@ -15,7 +15,7 @@ class Printed(NamedTuple):
     """One cell of a printed table."""
 
     mean: float
-    std: float | None  # over 5 seeds, ERPV 3; None where the paper prints none
+    std: float | None  # deviation over 5 seeds, ERPV's over 3; None where the paper prints none
 
 
 Table = Mapping[tuple[str, str, str], Printed]  # by scenario, metric, method

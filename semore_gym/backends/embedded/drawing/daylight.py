@@ -23,14 +23,14 @@ class Daylight:
     """Everything that the drawing needs to know of the weather."""
 
     shade: Shade
-    night: bool  # lamps and windows are lit
+    night: bool  # whether lamps and windows are lit
     gain: RGB  # what the light does to a white surface that faces up
     haze: RGB  # colour of what is too far to be seen
-    extinction: float  # [1/m]
-    haze_start: float  # [m]
+    extinction: float  # the haze's extinction coefficient [1/m]
+    haze_start: float  # the distance at which the haze begins [m]
     zenith: RGB
     horizon: RGB
-    sun_color: RGB  # of its disc and the sky around it; black when it is hidden
+    sun_color: RGB  # colour of the sun's disc and the sky around it; black when it is hidden
     cloud_light: RGB
     cloud_dark: RGB
     cloudiness: float  # [0, 1]

@@ -27,9 +27,9 @@ GLOW, SPREAD = 0.34, 0.22  # of the soft part of a halo: brightness, and its fal
 class Glare(NamedTuple):
     """A lamp that shines into the camera."""
 
-    u: float  # where it is seen, by the picture's width from the left
-    v: float  # by the picture's height from the top
-    distance: float  # along the optical axis [m]
+    u: float  # where it is seen, in widths of the picture from its left edge
+    v: float  # where it is seen, in heights of the picture from its top edge
+    distance: float  # distance along the optical axis [m]
     strength: float
     color: tuple[float, float, float]
 

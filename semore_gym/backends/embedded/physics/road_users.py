@@ -27,8 +27,8 @@ class RoadUsers:
     """Where everybody is and how they move, in road coordinates.
 
     Attributes:
-        s: Along the road [m].
-        t: To its left [m].
+        s: Where they are along the road [m].
+        t: How far they are to the left of its reference line [m].
         goal: The `t` that somebody is heading for [m].
         along: Velocity along the road, at their own offset [m/s].
         across: Velocity to the left of it [m/s].
@@ -38,7 +38,7 @@ class RoadUsers:
         travelled: Distance covered since the start [m].
         braking: Whether their brake lights shine.
         free: Whether a crash has made a driven body a sliding one.
-        gap: Bumper to bumper, to what is ahead in the path; inf if nothing within `SIGHT` [m].
+        gap: Distance, bumper to bumper, to what is ahead in the path; inf if nothing within `SIGHT` [m].
         closing: Speed at which that gap shrinks [m/s].
 
     Args:

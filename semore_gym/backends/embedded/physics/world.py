@@ -40,8 +40,8 @@ class World:
 
     Attributes:
         impulse: Sum of the norms of the collision impulses on the ego in the last tick [N*s].
-        contact: Whether anything but the ground touched the ego in it.
-        person_hit_speed: At which it ran into a walker or rider, along its heading; 0 = none [m/s].
+        contact: Whether anything but the ground touched the ego in the last tick.
+        person_hit_speed: The speed at which it ran into a walker or rider, along its heading; 0 = none [m/s].
 
     Args:
         episode: Who is where.

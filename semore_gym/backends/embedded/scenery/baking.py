@@ -30,7 +30,7 @@ class Look:
     ground: Callable[..., Mesh]
     objects: Callable[..., Mesh]
     plain: tuple[float, float, float]  # colour of the ground far from the road
-    hills: float  # their height [m]
+    hills: float  # height of the hills [m]
 
 
 LOOKS = {

@@ -18,10 +18,10 @@ Floats = npt.NDArray[np.floating[Any]]
 class Shade:
     """How much light a surface gets by where it faces."""
 
-    toward_sun: tuple[float, float, float]  # unit vector
-    sun: float  # on a surface that faces the sun, on top of the ambient light
-    ambient: float  # on a surface that faces up
-    bounce: float  # on a surface that faces down
+    toward_sun: tuple[float, float, float]  # unit vector towards the sun
+    sun: float  # light on a surface that faces the sun, on top of the ambient light
+    ambient: float  # ambient light on a surface that faces up
+    bounce: float  # ambient light on a surface that faces down
 
     def __call__(self, normals: Floats) -> Floats:
         """Light on surfaces with these unit normals (N, 3), as (N,)."""

@@ -46,7 +46,7 @@ class Outline:
     hull: tuple[Station, ...]  # the painted upper edge of the lower body
     cabin: tuple[Station, ...]  # the glass and the roof upon it: foot, roof, roof, foot
     wheels: tuple[float, float]  # where the axles are
-    radius: float  # of a wheel [m]
+    radius: float  # radius of a wheel [m]
 
 
 OUTLINES = {
