@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
@@ -15,17 +14,14 @@ from semore_gym.policies import losses
 from semore_gym.policies.acceleration import Acceleration, accelerate, check_acceleration
 from semore_gym.policies.encoded import Encoded
 from semore_gym.policies.encoders.networks import Maps, update_average
-from semore_gym.policies.meter import Meter
+from semore_gym.policies.metered import MeteredSAC
 from semore_gym.policies.replay.frames import FrameReplayBuffer
 from semore_gym.policies.replay.samples import FrameBatch
 from semore_gym.policies.replay.transitions import TransitionBuffer
-from semore_gym.policies.saving import StoredSAC
 from semore_gym.policies.visual_policy import VisualActor, VisualCritic, VisualPolicy
 
-logger = logging.getLogger(__name__)
 
-
-class VisualSAC(StoredSAC):
+class VisualSAC(MeteredSAC):
     """SAC whose encoder is trained by the critic's loss (Haarnoja 2018; Yarats 2019).
 
     One update is `sample`, `augment`, `update_critic` (which calls `encode` and `auxiliary_losses` and takes
@@ -124,7 +120,6 @@ class VisualSAC(StoredSAC):
         self.actor_every = actor_every
         self.target_every = target_every
         self.loss_weights: dict[str, float] = {}
-        self._waiting = False
         if _init_setup_model:
             self._setup_model()
 
@@ -179,9 +174,6 @@ class VisualSAC(StoredSAC):
         """Compute a method's further losses by name, each a scalar; their weights are `loss_weights`."""
         return {}
 
-    def watch(self, logged: Mapping[str, float]) -> None:
-        """Look at what is about to be logged, to warn of what goes wrong; nothing here."""
-
     @torch.no_grad()
     def bootstrap(self, batch: FrameBatch, encoded: Encoded) -> Tensor:
         """Compute the critic's target y, (B, 1)."""
@@ -197,9 +189,8 @@ class VisualSAC(StoredSAC):
         The first time, `warm_up_updates` come before them.
         """
         if self.transitions.sampleable < batch_size:
-            self._wait(batch_size)
+            self.note_wait(batch_size)
             return
-        self._waiting = False
         self.policy.set_training_mode(True)
         self._update_learning_rate([self.actor.optimizer, self.critic.optimizer])
         if self._n_updates == 0:
@@ -212,7 +203,7 @@ class VisualSAC(StoredSAC):
                 self.update_actor(encoded)
             if self._n_updates % self.target_every == 0:
                 self.update_targets()
-        self.meter.updates += gradient_steps
+        self.note_updates(gradient_steps)
 
     def update_critic(self, batch: FrameBatch) -> Encoded:
         """Take one Adam step on critics, encoder and heads, by the critic's and the auxiliary losses."""
@@ -272,16 +263,6 @@ class VisualSAC(StoredSAC):
             )
         return auxiliary
 
-    def _wait(self, batch_size: int) -> None:
-        if not self._waiting:
-            logger.warning(
-                "learning waits: %d transitions can be sampled, a batch has %d",
-                self.transitions.sampleable,
-                batch_size,
-            )
-        self._waiting = True
-        self.meter.waits += 1
-
     def _setup_model(self) -> None:
         self.replay_buffer_kwargs = {"gamma": self.gamma, **self.replay_buffer_kwargs}
         if self.replay_buffer_kwargs["gamma"] != self.gamma:
@@ -293,7 +274,6 @@ class VisualSAC(StoredSAC):
             self.reward_scale = self._usual_reward_scale()
         super()._setup_model()
         accelerate(self.policy, self.acceleration)
-        self.meter = Meter()
         self.heads = nn.ModuleDict(self.make_heads()).to(self.device)
         if len(self.heads):
             self.critic.optimizer.add_param_group({"params": list(self.heads.parameters())})
@@ -308,23 +288,10 @@ class VisualSAC(StoredSAC):
     def _setup_learn(self, *args: Any, **kwargs: Any) -> Any:
         if self._vec_normalize_env is not None:
             raise ValueError("env must not be a VecNormalize: images are scaled in the encoder")
-        ready = super()._setup_learn(*args, **kwargs)
-        self.meter.restart_clock(self.num_timesteps)
-        return ready
-
-    def dump_logs(self) -> None:
-        """Write what has been gathered since the last dump; the only place where tensors become numbers."""
-        logged = self.meter.drain(self.num_timesteps)
-        self.watch(logged)
-        for name, value in logged.items():
-            self.logger.record(name, value)
-        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
-        for name, value in self.transitions.counts().items():
-            self.logger.record(f"replay/{name}", value)
-        super().dump_logs()
+        return super()._setup_learn(*args, **kwargs)
 
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "heads", "meter"]
+        return [*super()._excluded_save_params(), "heads"]
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         state_dicts, variables = super()._get_torch_save_params()

@@ -126,7 +126,7 @@ def test_fixed_temperature_stays(make_env, small, make_batch):
 
 def test_learning_waits_visibly_until_a_batch_can_be_drawn(make_env, small, caplog):
     model = VisualSAC("VisualPolicy", make_env(mask=False), **{**small, "batch_size": 32})
-    with caplog.at_level(logging.WARNING, "semore_gym.policies.visual_sac"):
+    with caplog.at_level(logging.WARNING, "semore_gym.policies.metered"):
         model.learn(30)
     assert model._n_updates == 0
     assert model.meter.waits == 10
