@@ -11,31 +11,29 @@ from semore_gym.report.numbers import duration, episode_count, interval, measure
 from semore_gym.report.shifts import shift_tables
 from semore_gym.report.tables import GAP, Cell, Table
 from semore_gym.results import paper
-from semore_gym.results.labels import given_label, grouped, name_trials
+from semore_gym.results.labels import given_label, grouped, name_runs
 from semore_gym.results.metrics import METRICS, compared
-from semore_gym.results.read import Results, Trial
+from semore_gym.results.read import FinishedRun, Results
 from semore_gym.results.record import Evaluation
 from semore_gym.results.statistics import probability_of_improvement, verdict
 from semore_gym.scenarios import SCENARIOS
 
-Groups = Mapping[tuple[str, str], Sequence[Trial]]
+Groups = Mapping[tuple[str, str], Sequence[FinishedRun]]
 
 
 class Content:
-    """Trials sorted into rows and scenarios, and their tables.
+    """Finished runs sorted into rows and scenarios, and their tables.
 
     Args:
-        results: What was read; at least one trial.
+        results: What was read; at least one run.
     """
 
     def __init__(self, results: Results) -> None:
-        labels: Mapping[Path, str] = name_trials(results.trials)
-        self.groups: Groups = grouped(results.trials, labels)
+        labels: Mapping[Path, str] = name_runs(results.runs)
+        self.groups: Groups = grouped(results.runs, labels)
         self.labels = list(dict.fromkeys(labels.values()))
         found = {scenario for _, scenario in self.groups}
-        self._metrics = [
-            name for name in compared() if any(trial.final.values(name) for trial in results.trials)
-        ]
+        self._metrics = [name for name in compared() if any(run.final.values(name) for run in results.runs)]
         self.scenarios = [name for name in SCENARIOS if name in found] + sorted(found - set(SCENARIOS))
 
     def measured(self, scenario: str, references: Mapping[str, Evaluation]) -> Table:
@@ -58,7 +56,7 @@ class Content:
     def printed(self, scenario: str) -> list[Table]:
         """The paper's numbers for a scenario: Table 1, and Table 2 where there are variants of ours."""
         tables = [_printed(1, paper.table1(), scenario)]
-        given = {given_label(trial) for trials in self.groups.values() for trial in trials}
+        given = {given_label(run) for runs in self.groups.values() for run in runs}
         if given & {method for _, _, method in paper.table2()}:
             tables.append(_printed(2, paper.table2(), scenario))
         return [table for table in tables if len(table.columns) > 1]
@@ -67,13 +65,13 @@ class Content:
         """What the finished agents do where they were not trained, and what ERPV prints of that."""
         tables: list[Table] = []
         for scenario in self.scenarios:
-            methods = {label: trials for (label, own), trials in self.groups.items() if own == scenario}
+            methods = {label: runs for (label, own), runs in self.groups.items() if own == scenario}
             tables += shift_tables(scenario, methods)
         return tables
 
     def improvement(self) -> Table | None:
         """How probably one method's run beats another's, by episode reward; None of a single method."""
-        methods = {label: trials[0].facts["method"] for (label, _), trials in self.groups.items()}
+        methods = {label: runs[0].facts["method"] for (label, _), runs in self.groups.items()}
         reference = next((label for label in self.labels if methods[label] == "semore"), self.labels[0])
         others = [label for label in self.labels if label != reference]
         if not others:
@@ -92,16 +90,16 @@ class Content:
     def cost(self) -> Table:
         """Wall-clock time by method, evaluations included, and the memory that it takes on a GPU."""
         rows = []
-        on_gpu = any(trial.gpu_memory for group in self.groups.values() for trial in group)
+        on_gpu = any(run.gpu_memory for group in self.groups.values() for run in group)
         for label in self.labels:
-            trials = [trial for (own, _), group in self.groups.items() if own == label for trial in group]
-            seconds = np.array([trial.wall_seconds for trial in trials])
-            steps = sum(next(reversed(trial.evaluations)) for trial in trials)
-            devices = sorted({trial.facts["device"] for trial in trials})
-            cells = [f"{len(trials)}", duration(seconds.mean()), duration(seconds.sum())]
+            runs = [run for (own, _), group in self.groups.items() if own == label for run in group]
+            seconds = np.array([run.wall_seconds for run in runs])
+            steps = sum(next(reversed(run.evaluations)) for run in runs)
+            devices = sorted({run.facts["device"] for run in runs})
+            cells = [f"{len(runs)}", duration(seconds.mean()), duration(seconds.sum())]
             cells += [f"{steps / max(seconds.sum(), 1e-9):.1f}", ", ".join(devices)]
             if on_gpu:
-                most = max(trial.gpu_memory or 0 for trial in trials)
+                most = max(run.gpu_memory or 0 for run in runs)
                 cells.append(f"{most / 1024:.2f} GiB" if most else "-")
             rows.append((label, [Cell(text) for text in cells]))
         heads = ["method", "runs", "time per run", "time in all", "agent steps per second", "device"]
@@ -111,12 +109,12 @@ class Content:
             caption += "; memory is the most that torch held at once in any run, without a simulator's"
         return Table(caption, heads, rows)
 
-    def _measured(self, trials: Sequence[Trial]) -> list[Cell]:
-        if not trials:
+    def _measured(self, runs: Sequence[FinishedRun]) -> list[Cell]:
+        if not runs:
             return [GAP] * (len(self._metrics) + 1)
-        finals = [trial.final for trial in trials]
+        finals = [run.final for run in runs]
         cells = [measured_cell(name, finals) for name in self._metrics]
-        return [*cells, Cell(f"{len(trials)}", episode_count(finals))]
+        return [*cells, Cell(f"{len(runs)}", episode_count(finals))]
 
     def _untrained(self, evaluation: Evaluation) -> list[Cell]:
         values = {name: evaluation.values(name) for name in self._metrics}
@@ -125,7 +123,7 @@ class Content:
 
     def _improvement(self, reference: str, other: str, scenarios: Sequence[str]) -> Cell:
         pairs = [(label, scenario) for label in (reference, other) for scenario in scenarios]
-        if len({trial.facts["backend"] for pair in pairs for trial in self.groups.get(pair, ())}) > 1:
+        if len({run.facts["backend"] for pair in pairs for run in self.groups.get(pair, ())}) > 1:
             return Cell("-", "another simulator")
         ours, theirs = (self._rewards(label, scenarios) for label in (reference, other))
         if not ours or not theirs:
@@ -137,8 +135,8 @@ class Content:
         """Final episode rewards, (runs, scenarios), of the seeds that are there in all of the scenarios."""
         by_seed = [
             {
-                trial.facts["seed"]: trial.final.mean("episode_reward")
-                for trial in self.groups.get((label, scenario), [])
+                run.facts["seed"]: run.final.mean("episode_reward")
+                for run in self.groups.get((label, scenario), [])
             }
             for scenario in scenarios
         ]

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from semore_gym.results.metrics import METRICS
-from semore_gym.results.read import Trial
+from semore_gym.results.read import FinishedRun
 from semore_gym.results.statistics import curve, performance_profile
 
 # Okabe and Ito's colours, which colour-blind people can tell apart; marks and dashes tell for all others.
@@ -30,7 +30,7 @@ ENDS = {
 OTHER_END = ("#CC79A7", "\\\\")
 SIZE = (5.0, 3.5)  # of every picture [inch]
 
-Scenario = Mapping[str, Sequence[Trial]]
+Scenario = Mapping[str, Sequence[FinishedRun]]
 
 
 def learning_curves(methods: Scenario, order: Sequence[str], metric: str) -> bytes:
@@ -42,8 +42,8 @@ def learning_curves(methods: Scenario, order: Sequence[str], metric: str) -> byt
         metric: One of the results' metrics.
     """
     figure, axes = _axes()
-    for label, trials in methods.items():
-        courses = [trial.course(metric) for trial in trials]
+    for label, runs in methods.items():
+        courses = [run.course(metric) for run in runs]
         look = _look(order.index(label))
         measured = all(steps for steps, _ in courses)
         if not measured or max(steps[0] for steps, _ in courses) > min(steps[-1] for steps, _ in courses):
@@ -62,9 +62,7 @@ def learning_curves(methods: Scenario, order: Sequence[str], metric: str) -> byt
 def profiles(methods: Scenario, order: Sequence[str]) -> bytes:
     """Performance profiles: the share of runs above each episode reward, with their 95% intervals."""
     figure, axes = _axes()
-    rewards = {
-        label: [trial.final.mean("episode_reward") for trial in trials] for label, trials in methods.items()
-    }
+    rewards = {label: [run.final.mean("episode_reward") for run in runs] for label, runs in methods.items()}
     everything = np.concatenate(list(rewards.values()))
     margin = max(0.05 * float(np.ptp(everything)), 1.0)
     thresholds = np.linspace(everything.min() - margin, everything.max() + margin, 101)
@@ -84,8 +82,8 @@ def end_reasons(methods: Scenario) -> bytes:
     """How the final evaluations' episodes ended, as a stacked bar for each method."""
     figure, axes = _axes((SIZE[0], 1.3 + 0.36 * len(methods)))
     counts = {
-        label: Counter(row.end_reason for trial in trials for row in trial.final.rows)
-        for label, trials in methods.items()
+        label: Counter(row.end_reason for run in runs for row in run.final.rows)
+        for label, runs in methods.items()
     }
     found = {reason for own in counts.values() for reason in own}
     left = np.zeros(len(counts))

@@ -8,23 +8,23 @@ from contextlib import closing
 
 from semore_gym.agents import BUILT_IN, named_policy
 from semore_gym.evaluation import evaluate
-from semore_gym.results.read import Trial
+from semore_gym.results.read import FinishedRun
 from semore_gym.results.record import Evaluation
 from semore_gym.training.build import build_vec_env
 
 LOG = logging.getLogger(__name__)
 
 
-def drive_references(trial: Trial) -> Mapping[str, Evaluation]:
+def drive_references(run: FinishedRun) -> Mapping[str, Evaluation]:
     """Let the scripted driver, a random one, one that does nothing and one at full throttle drive.
 
     Args:
-        trial: Whose environment and evaluation episodes they get.
+        run: Whose environment and evaluation episodes they get.
 
     Returns:
         Evaluations by the driver's name.
     """
-    config = trial.config
+    config = run.config
     found = {}
     with closing(build_vec_env(config, 1, masks="none")) as env:
         for name in BUILT_IN:

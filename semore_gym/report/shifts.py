@@ -10,7 +10,7 @@ from semore_gym.report.numbers import episode_count, interval, measured_cell, pr
 from semore_gym.report.tables import GAP, Cell, Table
 from semore_gym.results import paper
 from semore_gym.results.metrics import METRICS, rounded
-from semore_gym.results.read import Shifted, Trial
+from semore_gym.results.read import FinishedRun, Shifted
 from semore_gym.results.record import Evaluation
 from semore_gym.results.statistics import iqm
 
@@ -22,19 +22,19 @@ NUMBERS = (
 # By where the agent was trained, and where and in which weather it drove.
 PRINTED = {("HighWay", "HighWay", "hard_rain"): 16, ("HighWay", "JayWalk", "cloudy_noon"): 17}
 
-Pairs = Sequence[tuple[Trial, Shifted]]
+Pairs = Sequence[tuple[FinishedRun, Shifted]]
 
 
-def shift_tables(trained: str, methods: Mapping[str, Sequence[Trial]]) -> Iterator[Table]:
+def shift_tables(trained: str, methods: Mapping[str, Sequence[FinishedRun]]) -> Iterator[Table]:
     """For each shift, our numbers and, if the paper has some, the printed ones.
 
     Args:
         trained: The scenario of the training.
-        methods: Its trials, by label.
+        methods: Its runs, by label.
     """
-    found = [shifted for trials in methods.values() for trial in trials for shifted in trial.shifted.values()]
+    found = [shifted for runs in methods.values() for run in runs for shifted in run.shifted.values()]
     for scenario, weather in dict.fromkeys((shifted.scenario, shifted.weather) for shifted in found):
-        pairs = {label: _driven(trials, scenario, weather) for label, trials in methods.items()}
+        pairs = {label: _driven(runs, scenario, weather) for label, runs in methods.items()}
         gap = [GAP] * (3 * len(SHOWN) + 1)
         rows = [(label, _measured(own) if own else gap) for label, own in pairs.items()]
         there = f"in\u00a0{weather}" if scenario == trained else f"on\u00a0{scenario}"
@@ -48,18 +48,18 @@ def shift_tables(trained: str, methods: Mapping[str, Sequence[Trial]]) -> Iterat
             yield _printed(number, trained)
 
 
-def _driven(trials: Sequence[Trial], scenario: str, weather: str) -> Pairs:
-    """The trials whose agents drove there, each with what it did."""
+def _driven(runs: Sequence[FinishedRun], scenario: str, weather: str) -> Pairs:
+    """The runs whose agents drove there, each with what it did."""
     return [
-        (trial, shifted)
-        for trial in trials
-        for shifted in trial.shifted.values()
+        (run, shifted)
+        for run in runs
+        for shifted in run.shifted.values()
         if (shifted.scenario, shifted.weather) == (scenario, weather)
     ]
 
 
 def _measured(pairs: Pairs) -> list[Cell]:
-    home, away = [trial.final for trial, _ in pairs], [shifted.evaluation for _, shifted in pairs]
+    home, away = [run.final for run, _ in pairs], [shifted.evaluation for _, shifted in pairs]
     cells = []
     for name in SHOWN:
         cells += [measured_cell(name, home), measured_cell(name, away), _change(name, home, away)]

@@ -18,7 +18,7 @@ from semore_gym.report.plots import Scenario, end_reasons, learning_curves, prof
 from semore_gym.report.references import drive_references
 from semore_gym.report.tables import Table
 from semore_gym.results.metrics import compared
-from semore_gym.results.read import Results, Trial, read_results
+from semore_gym.results.read import FinishedRun, Results, read_results
 from semore_gym.results.record import Evaluation
 from semore_gym.results.statistics import FEWEST_RUNS
 
@@ -60,7 +60,7 @@ def write_report(paths: Sequence[Path], to: Path, references: bool = False) -> l
     files = report_files(to)
     template = _template()
     results = read_results(paths)
-    if not results.trials:
+    if not results.runs:
         raise ValueError("no finished run to report: " + "; ".join(results.gaps))
     parts = _parts(results, references)
     tables = _tables(parts)
@@ -75,13 +75,13 @@ def write_report(paths: Sequence[Path], to: Path, references: bool = False) -> l
 
 def _parts(results: Results, references: bool) -> dict[str, Any]:
     """What the page shows, by its names for it."""
-    gaps = [*results.gaps, *_mixtures(results.trials)]
+    gaps = [*results.gaps, *_mixtures(results.runs)]
     content = Content(results)
     untrained = _untrained(content) if references else {}
     return {
         "sections": [_section(content, name, gaps, untrained.get(name, {})) for name in content.scenarios],
         "gaps": gaps,
-        "summary": _summary(content, results.trials),
+        "summary": _summary(content, results.runs),
         "shifts": content.shifts(),
         "improvement": content.improvement(),
         "rule": RULE,
@@ -105,8 +105,8 @@ def _markdown(summary: str, tables: Sequence[Table], gaps: Sequence[str]) -> str
 
 def _untrained(content: Content) -> dict[str, Mapping[str, Evaluation]]:
     """What drivers that have learnt nothing reach, by scenario."""
-    trials = {scenario: group[0] for (_, scenario), group in content.groups.items()}
-    return {scenario: drive_references(trial) for scenario, trial in trials.items()}
+    runs = {scenario: group[0] for (_, scenario), group in content.groups.items()}
+    return {scenario: drive_references(run) for scenario, run in runs.items()}
 
 
 def _section(
@@ -142,7 +142,7 @@ def _section(
 
 def _videos(scenario: str, methods: Scenario, gaps: list[str]) -> Iterator[dict[str, str]]:
     """How one run of each method drives: the scene, what the agent sees, and the mask."""
-    found = {label: newest_video(trials[0].path / "videos") for label, trials in methods.items()}
+    found = {label: newest_video(runs[0].path / "videos") for label, runs in methods.items()}
     if missing := [label for label, path in found.items() if path is None]:
         gaps.append(f"{scenario}: no video of {', '.join(missing)}")
     for label, path in found.items():
@@ -160,49 +160,49 @@ def _videos(scenario: str, methods: Scenario, gaps: list[str]) -> Iterator[dict[
         }
 
 
-def _summary(content: Content, trials: Sequence[Trial]) -> str:
-    seeds = {trial.facts["seed"] for trial in trials}
-    backends = sorted({trial.facts["backend"] for trial in trials})
+def _summary(content: Content, runs: Sequence[FinishedRun]) -> str:
+    seeds = {run.facts["seed"] for run in runs}
+    backends = sorted({run.facts["backend"] for run in runs})
     steps, sizes = (
-        " or ".join(f"{value:,}" for value in sorted({_setting(trial, name) for trial in trials}))
+        " or ".join(f"{value:,}" for value in sorted({_setting(run, name) for run in runs}))
         for name in ("steps", "image_size")
     )
     return (
-        f"{len(trials)} finished runs: {', '.join(content.labels)}; {', '.join(content.scenarios)}; "
+        f"{len(runs)} finished runs: {', '.join(content.labels)}; {', '.join(content.scenarios)}; "
         f"seeds: {len(seeds)}; training: {steps} agent steps; pictures: {sizes} px; simulator: "
         f"{', '.join(backends)}. Papers' own numbers stand apart: they come from CARLA, their authors' code "
         "and budget, and are in none of the statistics here."
     )
 
 
-def _setting(trial: Trial, name: str) -> Any:
-    """A field of a trial's config; of the picture, what the encoder sees of it."""
-    config = trial.config
+def _setting(run: FinishedRun, name: str) -> Any:
+    """A field of a run's config; of the picture, what the encoder sees of it."""
+    config = run.config
     if name == "image_size" and config.algo in ALGORITHMS:
         return ALGORITHMS.load(config.algo).seen_side(config.image_size, config.algo_options)
     return getattr(config, name)
 
 
-def _mixtures(trials: Sequence[Trial]) -> Iterator[str]:
-    """What speaks against comparing the trials with each other, by the whole or by a metric."""
+def _mixtures(runs: Sequence[FinishedRun]) -> Iterator[str]:
+    """What speaks against comparing the runs with each other, by the whole or by a metric."""
     for name, called in (("backend", "simulators"), ("git_revision", "revisions of the code")):
-        found = sorted({trial.facts[name] for trial in trials})
+        found = sorted({run.facts[name] for run in runs})
         if len(found) > 1:
             yield f"The runs come from different {called}: {', '.join(text or 'unknown' for text in found)}"
     for name in COMPARABLE:
-        values = sorted({_setting(trial, name) for trial in trials})
+        values = sorted({_setting(run, name) for run in runs})
         if len(values) > 1:
             yield f"The runs differ in {name}: {', '.join(map(str, values))}"
     for name, metric in compared().items():
-        without = [str(trial.path) for trial in trials if not trial.final.values(name)]
+        without = [str(run.path) for run in runs if not run.final.values(name)]
         if without:
-            runs = ", ".join(without) if len(without) < len(trials) else "any run"
-            yield f"There is no {metric.label} in {runs}"
+            where = ", ".join(without) if len(without) < len(runs) else "any run"
+            yield f"There is no {metric.label} in {where}"
 
 
 def _environment(results: Results) -> Iterator[tuple[str, str]]:
     for name in ("git_revision", "versions", "device", "backend", "weather"):
-        found = sorted({trial.facts[name] for trial in results.trials})
+        found = sorted({run.facts[name] for run in results.runs})
         yield name.replace("_", " "), "; ".join(text or "unknown" for text in found)
     for path, benchmark in results.benchmarks.items():
         yield "benchmark", f"{path.name}: {benchmark.get('name', '?')}, budget {benchmark.get('budget', '?')}"
@@ -211,8 +211,8 @@ def _environment(results: Results) -> Iterator[tuple[str, str]]:
 def _commands(results: Results) -> list[str]:
     """Command lines that train again what was reported."""
     benchmarks = (_benchmark_command(path, own) for path, own in results.benchmarks.items() if own)
-    runs = (_command(trial.config) for trial in results.trials if trial.benchmark is None)
-    return [*benchmarks, *runs]
+    others = (_command(run.config) for run in results.runs if run.benchmark is None)
+    return [*benchmarks, *others]
 
 
 def _benchmark_command(path: Path, benchmark: Mapping[str, Any]) -> str:

@@ -32,7 +32,7 @@ class Shifted:
 
 
 @dataclass(frozen=True)
-class Trial:
+class FinishedRun:
     """One finished training run and its evaluations."""
 
     path: Path
@@ -64,9 +64,9 @@ class Trial:
 
 @dataclass(frozen=True)
 class Results:
-    """Finished trials, what else was found, and what was not."""
+    """Finished runs, what else was found, and what was not."""
 
-    trials: Sequence[Trial]
+    runs: Sequence[FinishedRun]
     gaps: Sequence[str]
     """Sentences about what is missing, unfinished or damaged."""
     benchmarks: Mapping[Path, Mapping[str, Any]]
@@ -85,21 +85,21 @@ def read_results(paths: Sequence[Path]) -> Results:
     if not paths:
         raise ValueError("expected the folder of a benchmark or of a run, got none")
     gaps: list[str] = []
-    trials: list[Trial] = []
+    runs: list[FinishedRun] = []
     benchmarks: dict[Path, Mapping[str, Any]] = {}
     for path in paths:
         if (path / "benchmark.json").is_file():
             benchmarks[path] = _read_benchmark(path, gaps)
             for folder in _trial_folders(path, benchmarks[path]):
-                trials += _read_or_name(folder, path, gaps)
+                runs += _read_or_name(folder, path, gaps)
         elif (path / "config.json").is_file():
-            trials += _read_or_name(path, None, gaps)
+            runs += _read_or_name(path, None, gaps)
         else:
             raise ValueError(f"{path} is neither a benchmark (benchmark.json) nor a run (config.json)")
-    folders = [trial.path.resolve() for trial in trials]
+    folders = [run.path.resolve() for run in runs]
     if len(set(folders)) < len(folders):
         raise ValueError(f"a run was given twice: {', '.join(map(str, paths))}")
-    return Results(trials, gaps, benchmarks)
+    return Results(runs, gaps, benchmarks)
 
 
 def _read_benchmark(path: Path, gaps: list[str]) -> Mapping[str, Any]:
@@ -121,17 +121,17 @@ def _trial_folders(path: Path, benchmark: Mapping[str, Any]) -> list[Path]:
     return [path / "trials" / name for name in sorted(names)]
 
 
-def _read_or_name(path: Path, benchmark: Path | None, gaps: list[str]) -> Iterator[Trial]:
+def _read_or_name(path: Path, benchmark: Path | None, gaps: list[str]) -> Iterator[FinishedRun]:
     try:
-        trial = _read_trial(path, benchmark)
+        run = _read_run(path, benchmark)
     except (ValueError, csv.Error) as error:
         gaps.append(str(error) if str(path) in str(error) else f"{path}: {error}")
         return
-    gaps += [f"{path}: no result of {shift}" for shift in trial.config.shifts if shift not in trial.shifted]
-    yield trial
+    gaps += [f"{path}: no result of {shift}" for shift in run.config.shifts if shift not in run.shifted]
+    yield run
 
 
-def _read_trial(path: Path, benchmark: Path | None) -> Trial:
+def _read_run(path: Path, benchmark: Path | None) -> FinishedRun:
     if not path.is_dir():
         raise ValueError("not begun")
     config = read_config(path)
@@ -145,9 +145,9 @@ def _read_trial(path: Path, benchmark: Path | None) -> Trial:
         memory = [int(row["gpu_memory"]) for row in rows if row.get("gpu_memory")]
     shifted = _read_shifted(path, max(evaluations))
     peak = max(memory, default=None)
-    trial = Trial(path, config, benchmark, facts, evaluations, shifted, wall_seconds, peak)
-    _refuse_unfinished(trial)
-    return trial
+    run = FinishedRun(path, config, benchmark, facts, evaluations, shifted, wall_seconds, peak)
+    _refuse_unfinished(run)
+    return run
 
 
 def read_config(run: Path) -> TrainConfig:
@@ -194,13 +194,13 @@ def _named_damage(table: str) -> Iterator[None]:
         raise ValueError(f"{table}.csv is damaged: {error!r}") from error
 
 
-def _refuse_unfinished(trial: Trial) -> None:
-    config, last = trial.config, max(trial.evaluations)
+def _refuse_unfinished(run: FinishedRun) -> None:
+    config, last = run.config, max(run.evaluations)
     if last < config.steps:
         raise ValueError(f"unfinished: {last:,} of {config.steps:,} agent steps")
-    if (episodes := len(trial.final.rows)) < config.evaluation_episodes:
+    if (episodes := len(run.final.rows)) < config.evaluation_episodes:
         raise ValueError(f"the last evaluation has {episodes} of {config.evaluation_episodes} episodes")
-    if not trial.final.counted:
+    if not run.final.counted:
         raise ValueError("the simulator was lost in every episode of the last evaluation")
 
 

@@ -8,13 +8,13 @@ from semore_gym.results.read import read_results
 
 
 @pytest.fixture
-def trials(tmp_path):
-    """trials(rewards, ends) -> one run's trial in a list."""
+def runs(tmp_path):
+    """runs(rewards, ends) -> one finished run in a list."""
 
     def make(rewards, **options):
         path = tmp_path / str(len(list(tmp_path.iterdir())))
         make_run(path, rewards, **options)
-        return list(read_results([path]).trials)
+        return list(read_results([path]).runs)
 
     return make
 
@@ -26,29 +26,29 @@ def drawn(svg):
     return areas, {colour for colour in plots.COLOURS[:-1] if colour.lower() in text}  # axes are black
 
 
-def test_a_curve_of_several_seeds_has_its_interval_and_of_one_none(trials):
-    several = trials({0: [1.0], 10: [4.0]}) + trials({0: [2.0], 10: [9.0]}, seed=1)
-    one = trials({0: [3.0], 10: [2.0]})
+def test_a_curve_of_several_seeds_has_its_interval_and_of_one_none(runs):
+    several = runs({0: [1.0], 10: [4.0]}) + runs({0: [2.0], 10: [9.0]}, seed=1)
+    one = runs({0: [3.0], 10: [2.0]})
     svg = plots.learning_curves({"A": several, "B": one}, ["A", "B"], "episode_reward")
     assert drawn(svg) == (1, set(plots.COLOURS[:2]))
     assert drawn(plots.profiles({"A": several, "B": one}, ["A", "B"])) == (1, set(plots.COLOURS[:2]))
 
 
-def test_a_method_keeps_its_colour_where_others_are_missing(trials):
-    svg = plots.learning_curves({"B": trials({0: [1.0], 10: [4.0]})}, ["A", "B"], "distance")
+def test_a_method_keeps_its_colour_where_others_are_missing(runs):
+    svg = plots.learning_curves({"B": runs({0: [1.0], 10: [4.0]})}, ["A", "B"], "distance")
     assert drawn(svg)[1] == {plots.COLOURS[1]}
 
 
-def test_seeds_without_a_common_stretch_draw_no_curve(trials):
-    early = trials({0: [1.0], 10: [4.0]})
-    late = trials({20: [1.0], 30: [4.0]}, seed=1)
+def test_seeds_without_a_common_stretch_draw_no_curve(runs):
+    early = runs({0: [1.0], 10: [4.0]})
+    late = runs({20: [1.0], 30: [4.0]}, seed=1)
     svg = plots.learning_curves({"A": early + late}, ["A"], "episode_reward")
     assert drawn(svg) == (0, {plots.COLOURS[0]})  # of the legend
 
 
-def test_every_end_has_a_bar_known_or_not(trials):
-    runs = trials({10: [1.0, 2.0, 3.0]}, ends=("horizon", "simulator_error", "eaten"))
-    text = plots.end_reasons({"A": runs}).decode()
+def test_every_end_has_a_bar_known_or_not(runs):
+    ended = runs({10: [1.0, 2.0, 3.0]}, ends=("horizon", "simulator_error", "eaten"))
+    text = plots.end_reasons({"A": ended}).decode()
     assert "#009e73" in text
     assert "#cc79a7" in text
     assert "#d55e00" not in text

@@ -1,12 +1,12 @@
 import json
 
 from helpers.runs import make_run
-from semore_gym.results.labels import grouped, name_trials, title
+from semore_gym.results.labels import grouped, name_runs, title
 from semore_gym.results.read import read_results
 
 
 def labels(*paths):
-    found = name_trials(read_results(paths).trials)
+    found = name_runs(read_results(paths).runs)
     return {path.name: label for path, label in found.items()}
 
 
@@ -18,8 +18,8 @@ def test_seeds_share_a_label_and_methods_come_in_the_papers_order(tmp_path):
         make_run(tmp_path / "d", {10: [1.0]}, algo="semore", algo_options={"variant": "m1"}).path,
     ]
     assert labels(*paths) == {"b": "SAC", "c": "SAC", "a": "Semore", "d": "Semore M1"}
-    trials = read_results(paths).trials
-    groups = grouped(trials, name_trials(trials))
+    runs = read_results(paths).runs
+    groups = grouped(runs, name_runs(runs))
     assert [(key, len(group)) for key, group in groups.items()] == [
         (("SAC", "HighWay"), 2),
         (("Semore", "HighWay"), 1),
@@ -72,7 +72,7 @@ def test_two_benchmarks_of_one_name_are_told_by_their_paths(tmp_path):
     for path in paths:
         make_run(path / "trials" / "sac", {10: [1.0]})
         (path / "benchmark.json").write_text("{}")
-    found = name_trials(read_results(paths).trials)
+    found = name_runs(read_results(paths).runs)
     assert list(found.values()) == [f"SAC · {path}" for path in paths]
 
 
