@@ -37,7 +37,7 @@ def learning_curves(methods: Scenario, order: Sequence[str], metric: str) -> byt
     """Interquartile mean over seeds in the course of training, with its 95% interval.
 
     Args:
-        methods: Trials of one scenario, by label.
+        methods: Runs of one scenario, by label.
         order: All labels of the report: a label looks the same in all its pictures.
         metric: One of the results' metrics.
     """
