@@ -11,12 +11,12 @@ from typing import Any
 import psutil
 
 from semore_gym.benchmark.matrix import Matrix, PlannedTrial
-from semore_gym.benchmark.trial_process import PROCESS, check_untrained
+from semore_gym.benchmark.trial_process import check_untrained
 from semore_gym.config import EnvConfig
 from semore_gym.envs.naming import shifted_config
 from semore_gym.evaluation.tally import episode_seed
 from semore_gym.training.build import build_env, check_training, with_backend, without_mask_models
-from semore_gym.training.run_folder import RunFolder
+from semore_gym.training.run_folder import PROCESS, RunFolder
 from semore_gym.utils.files import UNFINISHED, new_folder, write_text
 from semore_gym.utils.processes import mark_process, marked_process
 from semore_gym.utils.provenance import git_revision, versions

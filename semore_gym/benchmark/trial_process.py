@@ -12,9 +12,9 @@ from pathlib import Path
 
 import psutil
 
+from semore_gym.training.run_folder import PROCESS
 from semore_gym.utils.processes import is_at_work, mark_process, marked_process
 
-PROCESS = "process.json"  # in a trial's folder: who trains it; in a benchmark's: who runs it
 OUTPUT = "output.log"  # in a trial's folder: what the training said
 
 

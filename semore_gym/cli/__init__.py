@@ -20,6 +20,7 @@ COMMANDS: Registry[Command] = Registry(
     "command",
     {
         "train": "semore_gym.cli.train:Train",
+        "runs": "semore_gym.cli.runs:Runs",
         "evaluate": "semore_gym.cli.evaluate:Evaluate",
         "watch": "semore_gym.cli.watch:Watch",
         "export": "semore_gym.cli.export:Export",

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from semore_gym.config import TrainConfig
 from semore_gym.results.read import SHIFTED, read_config
 from semore_gym.utils.files import UNFINISHED, read_rows, write_rows, write_text
+from semore_gym.utils.processes import mark_process, marked_process
 
+PROCESS = "process.json"  # in a run's folder: who trains it; in a benchmark's: who runs it
 ENDED = "ended.json"  # in a run's folder: how long the training was that left everything
 
 
@@ -71,6 +76,27 @@ class RunFolder:
             raise ValueError(f"steps must be at least the {self.config.steps} of {self.path}, got {steps}")
         self.config = replace(self.config, steps=steps)
         write_text(self.path / "config.json", self.config.to_json())
+
+    def trained_by(self) -> psutil.Process | None:
+        """The process of this machine that trains it now, None if none does."""
+        return marked_process(self.path / PROCESS)
+
+    def claim(self) -> None:
+        """Note that this process trains it, until `release`.
+
+        Raises:
+            ValueError: If another does.
+        """
+        other = self.trained_by()
+        if other is not None and other.pid != os.getpid():
+            raise ValueError(
+                f"{self.path} is being trained by process {other.pid}: wait for its end, or end it"
+            )
+        mark_process(self.path / PROCESS, psutil.Process())
+
+    def release(self) -> None:
+        """Note that nobody trains it any more."""
+        (self.path / PROCESS).unlink(missing_ok=True)
 
     @classmethod
     def containing(cls, path: Path) -> RunFolder | None:

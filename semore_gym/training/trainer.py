@@ -79,7 +79,9 @@ class Trainer:
         env = build_vec_env(config, config.n_envs)
         try:
             model = build_model(config, env)
-            return cls(RunFolder.create(config, path), env, model, None, console)
+            run = RunFolder.create(config, path)
+            run.claim()
+            return cls(run, env, model, None, console)
         except BaseException:
             env.close()
             raise
@@ -98,12 +100,13 @@ class Trainer:
             steps: New length of the whole training, which its config keeps [agent steps]; None leaves it.
 
         Raises:
-            ValueError: If the folder holds no run or one whose replay buffer is gone, or `steps` is less
-                than its length.
+            ValueError: If the folder holds no run or one whose replay buffer is gone, `steps` is less than
+                its length, or another process trains it.
         """
         run = RunFolder(path)
         config = run.config
         check_training(config)
+        run.claim()
         threads = set_threads(config.threads)
         newest = run.newest_checkpoint()
         env = build_vec_env(config, config.n_envs)
@@ -118,6 +121,7 @@ class Trainer:
                 logger.info("%s trains %d agent steps now, %d before", path, steps, config.steps)
         except BaseException:
             env.close()
+            run.release()
             raise
         if start is not None:
             _warn(start, threads)
@@ -180,6 +184,7 @@ class Trainer:
 
     def __exit__(self, *error: object) -> None:
         close_vec_env(self._env)
+        self.run.release()
 
     def _finish(self, bookkeeper: Bookkeeper) -> None:
         bookkeeper.save()

@@ -7,8 +7,8 @@ import pytest
 
 from semore_gym.benchmark.folder import BenchmarkFolder, check_trials
 from semore_gym.benchmark.matrix import Matrix
-from semore_gym.benchmark.trial_process import PROCESS
 from semore_gym.evaluation.tally import episode_seed
+from semore_gym.training.run_folder import PROCESS
 from semore_gym.utils.processes import mark_process
 
 SMALL = {

@@ -17,9 +17,9 @@ from helpers.benchmarks import BROKEN, METHODS, finish, start, tables, wait_for_
 from semore_gym.benchmark.executors.base import interrupted_by_sigterm
 from semore_gym.benchmark.executors.local import LocalExecutor, gpu_left_behind
 from semore_gym.benchmark.terminal import TerminalProgress
-from semore_gym.benchmark.trial_process import PROCESS, TrialProcess
+from semore_gym.benchmark.trial_process import TrialProcess
 from semore_gym.config import TrainConfig
-from semore_gym.training.run_folder import RunFolder
+from semore_gym.training.run_folder import PROCESS, RunFolder
 from semore_gym.utils.devices import cpus
 from semore_gym.utils.processes import mark_process, marked_process
 

@@ -24,10 +24,9 @@ from helpers.benchmarks import (
 )
 from semore_gym.benchmark.executors.ray_trial import CLAIM
 from semore_gym.benchmark.terminal import TerminalProgress
-from semore_gym.benchmark.trial_process import PROCESS
 from semore_gym.cli.benchmark import Benchmark
 from semore_gym.config import TrainConfig
-from semore_gym.training.run_folder import RunFolder
+from semore_gym.training.run_folder import PROCESS, RunFolder
 from semore_gym.utils.processes import mark_process, marked_process
 
 ray = pytest.importorskip("ray", reason='needs pip install "semore-gym[ray]"')

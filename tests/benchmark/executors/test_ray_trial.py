@@ -10,9 +10,8 @@ import psutil
 import pytest
 
 from semore_gym.benchmark.executors.ray_trial import CLAIM, TakenError, claimed, holder, train
-from semore_gym.benchmark.trial_process import PROCESS
 from semore_gym.config import TrainConfig
-from semore_gym.training.run_folder import RunFolder
+from semore_gym.training.run_folder import PROCESS, RunFolder
 
 LEASHED = """
 import sys, time
