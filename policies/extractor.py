@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs
@@ -17,8 +18,9 @@ from semore_gym.policies.visual_policy import frames_shape
 class SemoreExtractor(BaseFeaturesExtractor):
     """The dual-stream encoder as SB3's `features_extractor_class`.
 
-    Works with SAC, TD3 and TQC as "MultiInputPolicy" on Dict(frames, residual, mask) or "CnnPolicy" on a
-    stacked image, and with CrossQ as "MlpPolicy" on a stacked image. The motion stream's input is made from
+    Works with SAC, TD3, DDPG, TQC, PPO, A2C and TRPO as "MultiInputPolicy" on Dict(frames, residual, mask) or
+    "CnnPolicy" on a stacked image, with RecurrentPPO as the same with "Lstm" before "Policy", and with CrossQ
+    as "MlpPolicy" on a stacked image. The motion stream's input is made from
     the frames, (o_{i+1} - o_i) / 255, so a `residual` in the observation is not read.
 
     Args:
@@ -51,7 +53,8 @@ class SemoreExtractor(BaseFeaturesExtractor):
                 "wrap the environment in semore_gym.wrappers.SemanticMask"
             )
         super().__init__(observation_space, features_dim=encoder.features_dim)
-        self.encoder = encoder
+        # PPO and its kin draw the weights anew, by a function that takes contiguous ones only
+        self.encoder = encoder.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         self.guided = guided
         self._scale_seen = False
 

@@ -14,6 +14,7 @@ BRIEF = {
     "attention_maps": "main(steps=30, learning_starts=20, batch_size=4)",
     "compare_algorithms": "main(steps=30, episodes=1, learning_starts=20, batch_size=4)",
     "extractor_in_crossq": "main(steps=30, learning_starts=20, batch_size=4)",
+    "extractor_in_ppo": "main(steps=16, n_steps=4, batch_size=8)",
     "extractor_in_sb3": "main(steps=30, learning_starts=20, batch_size=4)",
     "extractor_in_tqc": "main(steps=30, learning_starts=20, batch_size=4)",
 }

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
-from sb3_contrib import TQC, CrossQ
-from stable_baselines3 import SAC, TD3
+from sb3_contrib import TQC, TRPO, CrossQ, RecurrentPPO
+from stable_baselines3 import A2C, DDPG, PPO, SAC, TD3
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from semore_gym.policies import SemoreExtractor
 
@@ -19,6 +20,9 @@ def policy_kwargs(**extra):
     }
 
 
+OFF_POLICY = {"learning_starts": 8, "batch_size": 4, "buffer_size": 50}
+
+
 @pytest.mark.parametrize(
     ("algorithm", "policy", "mask"),
     [
@@ -29,13 +33,21 @@ def policy_kwargs(**extra):
         (TD3, "CnnPolicy", False),
         (TQC, "CnnPolicy", False),
         (CrossQ, "MlpPolicy", False),
+        (DDPG, "CnnPolicy", False),
+        (PPO, "MultiInputPolicy", True),
+        (PPO, "CnnPolicy", False),
+        (A2C, "CnnPolicy", False),
+        (TRPO, "CnnPolicy", False),
+        (RecurrentPPO, "MultiInputLstmPolicy", True),
+        (RecurrentPPO, "CnnLstmPolicy", False),
     ],
 )
 def test_learns_inside_other_algorithms(make_env, tmp_path, algorithm, policy, mask):
     env = make_env(mask=mask)
-    arguments = {"learning_starts": 8, "batch_size": 4, "buffer_size": 50, "seed": 0, "device": "cpu"}
-    model = algorithm(policy, env, policy_kwargs=policy_kwargs(), **arguments)
-    extractor = model.critic.features_extractor if hasattr(model, "critic") else model.critic
+    off_policy = issubclass(algorithm, OffPolicyAlgorithm)
+    arguments = OFF_POLICY if off_policy else {"n_steps": 7}
+    model = algorithm(policy, env, policy_kwargs=policy_kwargs(), seed=0, device="cpu", **arguments)
+    extractor = (model.critic if off_policy else model.policy).features_extractor
     before = extractor.encoder.motion[0].weight.detach().clone()
     model.learn(14)
     assert not torch.equal(before, extractor.encoder.motion[0].weight)
