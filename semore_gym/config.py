@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from semore_gym.utils.signatures import check_names
 
@@ -14,6 +14,9 @@ C = TypeVar("C", bound="EnvConfig")
 @dataclass(frozen=True)
 class EnvConfig:
     """Which environment, and how the agent sees it."""
+
+    EARLIER: ClassVar[dict[str, Any]] = {}
+    """What fields were before there was a field for it, by name."""
 
     env: str = "SemoreCarla-HighWay-v0"
     """Environment id: SemoreCarla-HighWay-v0, SemoreCarla-JayWalk-v0 or SemoreCarla-HighBeam-v0;
@@ -65,7 +68,7 @@ class EnvConfig:
 
     @classmethod
     def from_json(cls: type[C], text: str) -> C:
-        """Read what `to_json` wrote; a field that is not there has its default.
+        """Read what `to_json` wrote; a field that is not there has its default, or its value in `EARLIER`.
 
         Raises:
             ValueError: If the text is not a JSON object of known fields with values of their types.
@@ -74,7 +77,7 @@ class EnvConfig:
         if not isinstance(values, dict):
             raise ValueError(f"{cls.__name__} must be a JSON object, got {type(values).__name__}")
         check_names(f"{cls.__name__} fields", values, [item.name for item in fields(cls)])
-        return cls(**values)
+        return cls(**{**cls.EARLIER, **values})
 
     def _check_at_least(self, name: str, low: int) -> None:
         value = getattr(self, name)
@@ -85,6 +88,8 @@ class EnvConfig:
 @dataclass(frozen=True)
 class TrainConfig(EnvConfig):
     """One training run, completely: the same config on the same machine gives the same agent."""
+
+    EARLIER: ClassVar[dict[str, Any]] = {"exploration_fraction": None}
 
     algo: str = "semore"
     """Algorithm by name, for example semore or sac; my_module:mine imports my_module first, which
@@ -122,6 +127,9 @@ class TrainConfig(EnvConfig):
     exploration_noise: float = 0.8
     """Standard deviation of the slowly changing noise that training adds to the throttle, in [0, 1]; without
     it a driver brakes away what it gains, and nothing is learnt of driving."""
+    exploration_fraction: float | None = 0.25
+    """Part of the training over which that noise fades to nothing, in (0, 1]; None lets it last. Under noise
+    that lasts, hardly any episode shows a driver who waits."""
     judge: str | None = None
     """Who judges transitions in semore's selective buffer: rule, vlm or endpoint; None is the algorithm's own
     habit."""
@@ -138,6 +146,8 @@ class TrainConfig(EnvConfig):
             raise ValueError(f"shifts must be different places, got {self.shifts}")
         if not 0.0 <= self.exploration_noise <= 1.0:
             raise ValueError(f"exploration_noise must be from 0 to 1, got {self.exploration_noise}")
+        if self.exploration_fraction is not None and not 0.0 < self.exploration_fraction <= 1.0:
+            raise ValueError(f"exploration_fraction must be in (0, 1], got {self.exploration_fraction}")
         for name in (
             "steps",
             "n_envs",

@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-import numpy as np
 from stable_baselines3.common.monitor import Monitor
-from stable_baselines3.common.noise import OrnsteinUhlenbeckActionNoise
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
 from semore_gym.backends.carla.config import CarlaConfig
@@ -27,6 +25,7 @@ from semore_gym.policies import ALGORITHMS, VisualSAC, make_algorithm
 from semore_gym.registry import import_prefix
 from semore_gym.scenarios import SCENARIOS
 from semore_gym.training.loggers import require_wandb
+from semore_gym.training.noise import ThrottleNoise
 from semore_gym.utils.devices import check_device, cpus
 from semore_gym.utils.signatures import check_names, keywords
 
@@ -195,7 +194,9 @@ def model_options(config: TrainConfig) -> dict[str, Any]:
     # one update per agent step, also where several environments step at once
     options: dict[str, Any] = {"gradient_steps": config.n_envs, **config.algo_options, **_judge(config)}
     if config.exploration_noise:
-        options["action_noise"] = throttle_noise(config.exploration_noise)
+        fraction = config.exploration_fraction
+        fading = None if fraction is None else math.ceil(fraction * config.steps / config.n_envs)
+        options["action_noise"] = ThrottleNoise(config.exploration_noise, fading)
     return options
 
 
@@ -210,20 +211,6 @@ def _judge(config: TrainConfig) -> dict[str, Any]:
     if config.judge is not None:
         JUDGES[config.judge]
     return options
-
-
-def throttle_noise(std: float) -> OrnsteinUhlenbeckActionNoise:
-    """Noise on the throttle that lasts for some steps (Lillicrap 2016), none on the steering.
-
-    Independent noise brakes away what it gains: a random driver hardly moves, is soon stuck, and
-    the agent learns to stand still.
-
-    Args:
-        std: Its standard deviation in the long run.
-    """
-    theta = 0.15
-    sigma = std * math.sqrt(2 * theta - theta**2)
-    return OrnsteinUhlenbeckActionNoise(np.zeros(2), np.array([0.0, sigma]), theta, dt=1.0)
 
 
 def load_model(path: Path, algo: str, env: VecEnv | None = None, device: str = "auto") -> VisualSAC:

@@ -15,7 +15,7 @@ from semore_gym.hub import load_from_folder, save_to_folder
 from semore_gym.hub.description import Description
 from semore_gym.hub.spaces import space_from_json, space_to_json
 from semore_gym.policies import ALGORITHMS, SemoreSAC, make_algorithm
-from semore_gym.training.build import throttle_noise
+from semore_gym.training.noise import ThrottleNoise
 
 SMALL = {"net_arch": [32, 32], "encoder_kwargs": {"channels": (8, 8, 8, 8)}}
 QUICK = {
@@ -108,7 +108,7 @@ def test_what_json_cannot_hold_is_left_out_or_refused(driving_env, tmp_path, cap
 
 
 def test_a_trained_agent_is_shared_without_a_warning(driving_env, tmp_path, caplog):
-    model = make_algorithm("sac", driving_env(), action_noise=throttle_noise(0.5), **QUICK).learn(22)
+    model = make_algorithm("sac", driving_env(), action_noise=ThrottleNoise(0.5), **QUICK).learn(22)
     save_to_folder(model, tmp_path)
     assert caplog.text == ""
     assert load_from_folder(tmp_path).action_noise is None

@@ -4,23 +4,39 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
 from semore_gym.config import TrainConfig
 from semore_gym.training import build as assembly
-from semore_gym.training.build import build_vec_env, close_vec_env, throttle_noise
-
-
-def test_throttle_noise_lasts_has_its_deviation_and_leaves_the_steering_alone():
-    np.random.seed(0)
-    noise = throttle_noise(0.5)
-    drawn = np.array([noise() for _ in range(20_000)])
-    assert (drawn[:, 0] == 0).all()
-    throttle = drawn[:, 1]
-    assert throttle.std() == pytest.approx(0.5, rel=0.05)
-    assert np.corrcoef(throttle[:-1], throttle[1:])[0, 1] == pytest.approx(0.85, abs=0.02)  # 1 - theta
+from semore_gym.training.build import build_vec_env, close_vec_env, model_options
+from semore_gym.training.noise import ThrottleNoise
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.5])
 def test_noise_out_of_range_is_refused(value):
     with pytest.raises(ValueError, match="exploration_noise must be from 0 to 1"):
         TrainConfig(exploration_noise=value)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.5])
+def test_a_fraction_out_of_range_is_refused(value):
+    with pytest.raises(ValueError, match="exploration_fraction must be in"):
+        TrainConfig(exploration_fraction=value)
+
+
+@pytest.mark.parametrize(("fraction", "steps"), [(0.25, 20), (1.0, 80), (None, None)])
+def test_noise_fades_over_a_part_of_the_training(fraction, steps):
+    noise = model_options(TrainConfig(algo="sac", steps=160, n_envs=2, exploration_fraction=fraction))[
+        "action_noise"
+    ]
+    np.random.seed(0)
+    drawn = np.array([noise()[1] for _ in range(100)])
+    np.random.seed(0)
+    lasting = ThrottleNoise(0.8)
+    left = [1.0 if steps is None else max(0.0, 1 - step / steps) for step in range(100)]
+    np.testing.assert_allclose(drawn, left * np.array([lasting()[1] for _ in range(100)]))
+
+
+def test_the_noise_of_earlier_configs_lasts():
+    assert TrainConfig.from_json("{}").exploration_fraction is None
+    config = TrainConfig()
+    assert TrainConfig.from_json(config.to_json()) == config
 
 
 def drive(config, n_envs):
