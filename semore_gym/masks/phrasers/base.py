@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
@@ -31,3 +32,11 @@ class Phraser(Protocol):
 
     def counts(self) -> dict[str, float]:
         """What happened since this was made: numbers for a log, `{}` where nothing can go wrong."""
+
+
+def distinct(phrases: Iterable[str]) -> Phrases:
+    """The first of those phrases that differ in upper and lower case alone, in their order."""
+    first: dict[str, str] = {}
+    for phrase in phrases:
+        first.setdefault(phrase.casefold(), phrase)
+    return tuple(first.values())

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from semore_gym.masks.phrasers.base import Phrases
+from semore_gym.masks.phrasers.base import Phrases, distinct
 
 
 class FixedPhrases:
     """Names the same things in every frame, without looking: the cheapest phraser and the plainest control.
 
     Args:
-        phrases: What to name.
+        phrases: What to name; of those that differ in upper and lower case alone, the first counts.
 
     Raises:
         ValueError: If `phrases` is empty or not a sequence of non-empty strings.
@@ -28,7 +28,7 @@ class FixedPhrases:
     def __init__(self, phrases: Sequence[str] = ("car", "pedestrian")) -> None:
         if isinstance(phrases, str) or not phrases or not all(isinstance(p, str) and p for p in phrases):
             raise ValueError(f"phrases must be a sequence of non-empty strings, got {phrases!r}")
-        self.phrases: Phrases = tuple(phrases)
+        self.phrases = distinct(phrases)
         self.identity = f"fixed {self.phrases!r}"
 
     def __call__(self, frames: npt.NDArray[np.uint8]) -> list[Phrases]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from semore_gym.masks.phrasers.base import Phrases
+from semore_gym.masks.phrasers.base import Phrases, distinct
 
 LONGEST_ANSWER = 20_000  # characters that are looked at
 LONGEST_PHRASE = 80  # characters
@@ -68,9 +68,8 @@ def read_phrases(text: str, limit: int = 8, max_words: int = 12) -> Phrases | No
         return ()
     for items in _readings(text):
         named = [tidied(item) for item in items[:MOST_ITEMS]]
-        phrases = {name.casefold(): name for name in reversed(named) if _is_phrase(name, max_words)}
-        if phrases:
-            return tuple(reversed(phrases.values()))[:limit]
+        if phrases := distinct(name for name in named if _is_phrase(name, max_words)):
+            return phrases[:limit]
         if all(NOTHING.fullmatch(name) for name in named):
             return ()
     return None

@@ -71,6 +71,7 @@ INJECTIONS = [
         ("red car, van; child", ("red car", "van", "child")),
         ("The red car", ("red car",)),
         ('["Red car", "the red car", "A RED CAR", "van"]', ("Red car", "van")),
+        ('["red car", "van", "the red car"]', ("red car", "van")),
         ('["  red\\n\\tcar\\u0000 "]', ("red car",)),
         ("[]", ()),
         ('{"objects": []}', ()),

@@ -41,6 +41,10 @@ def test_fixed_phrases():
             FixedPhrases(phrases)
 
 
+def test_a_fixed_phrase_counts_once():
+    assert FixedPhrases(["Car", "van", "car", "VAN", "cart", "Car"]).phrases == ("Car", "van", "cart")
+
+
 def test_answers_that_cannot_be_used_are_counted_and_empty():
     phraser = ChatPhraser(Script('["car"]', "[]", "I cannot say.", None), "highway")
     assert phraser(FRAMES) == [("car",), (), (), ()]
