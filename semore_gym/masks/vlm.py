@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Combine = Literal["sum", "max", "normalised"]
 
 FLOOR, LEAST_PEAK = 0.2, 0.35  # probabilities
-VERSION = 2  # of what is computed here: a new number makes caches forget
+VERSION = 3  # of what is computed here and by our segmenters: a new number makes caches forget
 
 
 class VLMMasks:

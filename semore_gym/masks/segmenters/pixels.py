@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -84,5 +85,11 @@ def resize(images: Tensor, height: int, width: int, mode: str = "bilinear") -> T
 
 
 def whole_frame(logits: Tensor, height: int, width: int) -> Tensor:
-    """Resize (P, h, w) logits of the whole frame to (P, height, width) float32."""
-    return resize(logits.float().unsqueeze(1), height, width).squeeze(1)
+    """Resize (P, h, w) logits of the whole frame to (P, height, width) float32, by their probabilities."""
+    # a mean of logits would let a few certain pixels outvote all others
+    return logit(resize(logits.float().sigmoid().unsqueeze(1), height, width).squeeze(1))
+
+
+def logit(probabilities: Tensor) -> Tensor:
+    """The logits of probabilities, float32; what is nearer than 1e-6 to 0 or 1 is taken for that far."""
+    return torch.logit(probabilities, eps=1e-6)

@@ -23,7 +23,7 @@ def test_logits_lie_on_the_frames_grid(logits):
 
 
 def test_transformers_own_way_gives_the_same(clipseg, frames, logits):
-    """The model's own forward, one pair after the other, resized by Pillow."""
+    """The model's own forward, one pair after the other, its probabilities resized by Pillow."""
     model = transformers.CLIPSegForImageSegmentation.from_pretrained(clipseg)
     tokenizer = transformers.AutoTokenizer.from_pretrained(clipseg)
     pixels = CLIPSegSegmenter(clipseg)._pixels(torch.from_numpy(frames))
@@ -31,8 +31,8 @@ def test_transformers_own_way_gives_the_same(clipseg, frames, logits):
         for phrase, part in zip(phrases, found, strict=True):
             with torch.no_grad():
                 own = model(pixel_values=image, **tokenizer([phrase], return_tensors="pt")).logits
-            own = Image.fromarray(own.squeeze().numpy()).resize((56, 40), Image.Resampling.BILINEAR)
-            np.testing.assert_allclose(part, np.asarray(own), rtol=1e-4, atol=1e-4)
+            own = Image.fromarray(own.squeeze().sigmoid().numpy()).resize((56, 40), Image.Resampling.BILINEAR)
+            np.testing.assert_allclose(1 / (1 + np.exp(-part)), np.asarray(own), rtol=1e-4, atol=1e-4)
 
 
 def test_frames_are_prepared_as_transformers_does(clipseg, frames):

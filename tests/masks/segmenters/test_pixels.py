@@ -68,9 +68,23 @@ def test_missing_settings_are_named():
 
 
 @pytest.mark.parametrize("shape", [(20, 33), (90, 40)])
-def test_logits_are_resized_to_the_frame(shape):
-    logits = np.random.default_rng(0).normal(size=(3, 30, 50))
-    resized = whole_frame(torch.from_numpy(logits).to(torch.bfloat16), *shape)
+def test_logits_are_resized_to_the_frame_as_probabilities(shape):
+    logits = torch.from_numpy(np.random.default_rng(0).normal(scale=4, size=(3, 30, 50))).to(torch.bfloat16)
+    resized = whole_frame(logits, *shape)
     assert resized.dtype == torch.float32
-    expected = triangles(triangles(logits, shape[0], 1), shape[1], 2)
-    np.testing.assert_allclose(resized, expected, atol=0.02)  # bfloat16
+    chances = logits.double().sigmoid().numpy()
+    expected = triangles(triangles(chances, shape[0], 1), shape[1], 2)
+    np.testing.assert_allclose(resized.sigmoid(), expected, atol=1e-5)
+
+
+def test_what_a_fourth_of_the_pixels_is_sure_of_has_a_fourth_of_the_probability():
+    logits = torch.full((1, 64, 64), -40.0)
+    logits[:, ::2, ::2] = 200.0
+    centre = whole_frame(logits, 8, 8)[0, 2:6, 2:6]
+    np.testing.assert_allclose(centre.sigmoid(), 0.25, atol=0.01)
+
+
+def test_certainty_stays_finite():
+    logits = torch.tensor([-1000.0, 1000.0]).view(2, 1, 1).expand(2, 9, 9)
+    resized = whole_frame(logits, 4, 4)
+    np.testing.assert_allclose(resized[:, 0, 0], [-13.8, 13.8], atol=0.1)

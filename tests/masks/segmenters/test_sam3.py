@@ -26,7 +26,7 @@ def test_logits_lie_on_the_frames_grid(logits):
 
 @pytest.mark.parametrize("output", ["semantic", "instances"])
 def test_transformers_own_way_gives_the_same(output, sam3, frames):
-    """The model's own forward, one pair after the other, resized by Pillow."""
+    """The model's own forward, one pair after the other, its probabilities resized by Pillow."""
     model = transformers.Sam3Model.from_pretrained(sam3)
     tokenizer = transformers.AutoTokenizer.from_pretrained(sam3)
     segmenter = SAM3Segmenter(sam3, output=output)
@@ -37,8 +37,8 @@ def test_transformers_own_way_gives_the_same(output, sam3, frames):
             with torch.no_grad():
                 own = model(pixel_values=image, **tokens)
             own = own.semantic_seg[0] if output == "semantic" else merge_instances(own)
-            own = Image.fromarray(own.squeeze().numpy()).resize((56, 40), Image.Resampling.BILINEAR)
-            np.testing.assert_allclose(part, np.asarray(own), rtol=1e-4, atol=1e-4)
+            own = Image.fromarray(own.squeeze().sigmoid().numpy()).resize((56, 40), Image.Resampling.BILINEAR)
+            np.testing.assert_allclose(1 / (1 + np.exp(-part)), np.asarray(own), rtol=1e-4, atol=1e-4)
 
 
 def test_frames_are_prepared_as_its_settings_say(sam3, frames):

@@ -105,8 +105,8 @@ def test_frames_are_letterboxed_as_pillow_resizes(height, width, rows, columns):
 
 def test_logits_return_to_where_the_frame_was():
     columns, rows = np.meshgrid(np.arange(104.0), np.arange(104.0))
-    logits = torch.from_numpy(np.stack([columns, rows])).float()
-    across, down = unletterbox(logits, 40, 80).numpy()
+    ramps = torch.from_numpy(np.stack([columns, rows])).float()
+    across, down = 52 + 52 * unletterbox(ramps / 52 - 1, 40, 80).numpy()  # where a sigmoid is nearly straight
     # a frame's pixel is 5.2 pixels of the image, whose 0 and 415 are the logits' 0 and 103
     place = (np.arange(80) * 5.2 + 2.1) * 103 / 415
     np.testing.assert_allclose(across[20, 2:-2], place[2:-2], atol=0.05)
