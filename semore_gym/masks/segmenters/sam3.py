@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from semore_gym.masks.segmenters.pairs import PairSegmenter
-from semore_gym.masks.segmenters.pixels import Pixels, whole_frame
+from semore_gym.masks.segmenters.pixels import Pixels, logit, whole_frame
 from semore_gym.vlm.pretrained import Pretrained, need_transformers
 
 WORDS = 32  # tokens that its text encoder reads
 OUTPUTS = ("semantic", "instances")
+LITE = "sam3_lite_text"  # with a small text encoder
+TYPES = ("sam3", "sam3_video", LITE)  # facebook/sam3 is the second, a detector and a tracker in one
 
 
 class SAM3Segmenter(PairSegmenter):
@@ -22,10 +23,14 @@ class SAM3Segmenter(PairSegmenter):
     once, however many phrases it has. Its weights are handed out to those who agree to their licence: ask
     on the model's page, then `hf auth login`.
 
+    Presence is the model's own verdict on whether what a phrase names is in the frame at all; its semantic
+    head, asked for a thing that is not there, marks whatever is most like it.
+
     Args:
-        model: A hub's name or a folder.
-        output: `"semantic"` for the semantic head's logits; `"instances"` for its object queries merged:
-            a pixel's probability is the largest sigmoid(mask) sigmoid(score) sigmoid(presence) of a query.
+        model: A hub's name or a folder; SAM 3, or SAM 3 LiteText with its smaller text encoder.
+        output: `"semantic"` for the semantic head: a pixel's probability is sigmoid(logit) sigmoid(presence);
+            `"instances"` for its object queries merged: it is the largest sigmoid(mask) sigmoid(score)
+            sigmoid(presence) of a query.
         revision: A branch, tag or commit of it; None means the newest.
         local_files_only: Whether to look only at what was downloaded before.
         device: Where the model runs; `"auto"` is the GPU where there is one.
@@ -35,7 +40,7 @@ class SAM3Segmenter(PairSegmenter):
     Raises:
         ModuleNotFoundError: If transformers is missing.
         FileNotFoundError: If the weights are not there; the message says how to get them.
-        ValueError: If an argument is out of range.
+        ValueError: If an argument is out of range, or the model is another one.
 
     Example:
         >>> segmenter = SAM3Segmenter(dtype="bfloat16")  # doctest: +SKIP
@@ -57,15 +62,22 @@ class SAM3Segmenter(PairSegmenter):
         if output not in OUTPUTS:
             raise ValueError(f"output must be one of {', '.join(OUTPUTS)}, got {output!r}")
         need_transformers()
-        from transformers import CLIPTokenizer, Sam3Model
+        from transformers import AutoModel, CLIPTokenizer, PreTrainedConfig, Sam3Model
         from transformers.image_processing_base import ImageProcessingMixin
 
         files = Pretrained(str(model), revision, local_files_only, "3.4 GB, after agreeing to its licence")
+        kind, _ = files.look_up(PreTrainedConfig.get_config_dict)
+        if (model_type := kind.get("model_type")) not in TYPES:
+            raise ValueError(
+                f"model must be SAM 3, of type {', '.join(TYPES)}, got {str(model)!r} of type {model_type!r}"
+            )
         # its own image processor would need torchvision
         config, _ = files.look_up(ImageProcessingMixin.get_image_processor_dict)
         self._pixels = Pixels.from_config(config)
         self._tokenizer = files.load(CLIPTokenizer)
-        self._model = files.load(Sam3Model, dtype=self.dtype).to(self.device).eval()
+        # by the type in its file facebook/sam3 would become a model of videos
+        loaded = files.load(AutoModel if model_type == LITE else Sam3Model, dtype=self.dtype)
+        self._model = loaded.to(self.device).eval()
         self._output = output
         self.identity = f"sam3 {files.version()} {output} {dtype}"
 
@@ -82,9 +94,21 @@ class SAM3Segmenter(PairSegmenter):
             attention_mask=tokens.attention_mask[phrase_of],
         )
         height, width = frames.shape[2:]
-        if self._output == "semantic":
-            return whole_frame(found.semantic_seg.squeeze(1), height, width)
-        return whole_frame(merge_instances(found), height, width)
+        merged = merge_semantic(found) if self._output == "semantic" else merge_instances(found)
+        return whole_frame(merged, height, width)
+
+
+def merge_semantic(found: Any) -> Tensor:
+    """The logits of being what the phrase names.
+
+    Args:
+        found: `semantic_seg` (P, 1, h, w) and `presence_logits` (P, 1), both logits.
+
+    Returns:
+        (P, h, w) float32: logit(sigmoid(semantic) sigmoid(presence)).
+    """
+    presence = found.presence_logits.float().sigmoid()
+    return logit(found.semantic_seg.squeeze(1).float().sigmoid() * presence[:, :, None])
 
 
 def merge_instances(found: Any) -> Tensor:
@@ -99,4 +123,4 @@ def merge_instances(found: Any) -> Tensor:
     """
     scores = found.pred_logits.float().sigmoid() * found.presence_logits.float().sigmoid()
     inside = found.pred_masks.float().sigmoid() * scores[:, :, None, None]
-    return torch.logit(inside.amax(dim=1), eps=1e-6)
+    return logit(inside.amax(dim=1))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,9 +9,10 @@ import pytest
 import torch
 import transformers
 from PIL import Image
+from safetensors.torch import save_file
 
 from semore_gym.masks.segmenters import SEGMENTERS
-from semore_gym.masks.segmenters.sam3 import SAM3Segmenter, merge_instances
+from semore_gym.masks.segmenters.sam3 import SAM3Segmenter, merge_instances, merge_semantic
 
 PHRASES = [("car", "a red car ahead"), (), ("pedestrian",), ("a", "b", "car")]
 
@@ -24,21 +27,59 @@ def test_logits_lie_on_the_frames_grid(logits):
     assert all(part.dtype == np.float32 for part in logits)
 
 
+def own_way(model, tokenizer, image, phrase, output):
+    """Probabilities by the model's own forward, as large as they come."""
+    tokens = tokenizer([phrase], padding="max_length", max_length=32, return_tensors="pt")
+    with torch.no_grad():
+        found = model(pixel_values=image, **tokens)
+    if output == "instances":
+        return merge_instances(found).sigmoid()
+    return found.semantic_seg[0].sigmoid() * found.presence_logits.sigmoid()
+
+
 @pytest.mark.parametrize("output", ["semantic", "instances"])
-def test_transformers_own_way_gives_the_same(output, sam3, frames):
-    """The model's own forward, one pair after the other, its probabilities resized by Pillow."""
-    model = transformers.Sam3Model.from_pretrained(sam3)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(sam3)
-    segmenter = SAM3Segmenter(sam3, output=output)
+@pytest.mark.parametrize("kind", ["Sam3Model", "Sam3LiteTextModel"])
+def test_transformers_own_way_gives_the_same(output, kind, sam3, sam3_lite, frames):
+    """One pair after the other, the probabilities resized by Pillow."""
+    folder = sam3 if kind == "Sam3Model" else sam3_lite
+    model = getattr(transformers, kind).from_pretrained(folder)
+    tokenizer = transformers.CLIPTokenizer.from_pretrained(folder)
+    segmenter = SAM3Segmenter(folder, output=output)
+    assert type(segmenter._model) is type(model)
     pixels = segmenter._pixels(torch.from_numpy(frames))
     for image, phrases, found in zip(pixels.unsqueeze(1), PHRASES, segmenter(frames, PHRASES), strict=True):
         for phrase, part in zip(phrases, found, strict=True):
-            tokens = tokenizer([phrase], padding="max_length", max_length=32, return_tensors="pt")
-            with torch.no_grad():
-                own = model(pixel_values=image, **tokens)
-            own = own.semantic_seg[0] if output == "semantic" else merge_instances(own)
-            own = Image.fromarray(own.squeeze().sigmoid().numpy()).resize((56, 40), Image.Resampling.BILINEAR)
-            np.testing.assert_allclose(1 / (1 + np.exp(-part)), np.asarray(own), rtol=1e-4, atol=1e-4)
+            own = own_way(model, tokenizer, image, phrase, output).squeeze().numpy()
+            own = Image.fromarray(own).resize((56, 40), Image.Resampling.BILINEAR)
+            np.testing.assert_allclose(1 / (1 + np.exp(-part)), np.asarray(own), rtol=1e-3, atol=1e-5)
+
+
+def test_a_checkpoint_of_videos_gives_its_detector(sam3, frames, logits, tmp_path):
+    """facebook/sam3 is one: its weights begin with `detector_model.`, its settings with `detector_config`."""
+    detector = transformers.Sam3Model.from_pretrained(sam3)
+    folder = shutil.copytree(sam3, tmp_path / "video")
+    weights = {f"detector_model.{name}": tensor for name, tensor in detector.state_dict().items()}
+    save_file(weights, folder / "model.safetensors")
+    config = {"model_type": "sam3_video", "detector_config": json.loads((sam3 / "config.json").read_text())}
+    (folder / "config.json").write_text(json.dumps(config))
+    segmenter = SAM3Segmenter(folder)
+    assert type(segmenter._model) is transformers.Sam3Model
+    for part, expected in zip(segmenter(frames, PHRASES), logits, strict=True):
+        np.testing.assert_allclose(part, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_another_model_is_refused(clipseg):
+    with pytest.raises(ValueError, match=r"model must be SAM 3, of type sam3, .* of type 'clipseg'"):
+        SAM3Segmenter(clipseg)
+
+
+def test_what_is_not_there_is_nowhere():
+    found = SimpleNamespace(
+        semantic_seg=torch.full((2, 1, 3, 3), 4.0), presence_logits=torch.tensor([[-8.0], [8.0]])
+    )
+    absent, present = merge_semantic(found).sigmoid()
+    assert absent.max() < 0.001
+    assert present.min() > 0.98
 
 
 def test_frames_are_prepared_as_its_settings_say(sam3, frames):
