@@ -17,6 +17,7 @@ from semore_gym.policies import VisualSAC
 from semore_gym.policies.observations import acted_on
 from semore_gym.training.build import load_model
 from semore_gym.training.run_folder import RunFolder
+from semore_gym.utils.files import expanded
 
 BUILT_IN = ("scripted", "random", "do-nothing", "full-throttle")
 PRETRAINED = Path(__file__).parent / "pretrained"  # the shared agent that ships with the package
@@ -68,7 +69,7 @@ def named_agent(name: str, algo: str = "semore", device: str = "auto") -> Visual
     if shared is not None:
         return load_from_folder(shared, device=device)
     run = run_of(name)
-    return load_model(model_file(Path(name)), run.config.algo if run else algo, device=device)
+    return load_model(model_file(expanded(name)), run.config.algo if run else algo, device=device)
 
 
 def trained_in(name: str) -> EnvConfig | None:
@@ -100,13 +101,13 @@ def shared_folder(name: str) -> Path | None:
     """
     if name.startswith("hf:"):
         return download(name.removeprefix("hf:"))
-    folder = PRETRAINED if name == "pretrained" else Path(name)
+    folder = PRETRAINED if name == "pretrained" else expanded(name)
     return folder if (folder / WEIGHTS).is_file() else None
 
 
 def run_of(name: str) -> RunFolder | None:
     """The run that a trained agent lies in; None if `name` is no path, or that of a shared agent."""
-    path = Path(name)
+    path = expanded(name)
     if name in BUILT_IN or not path.exists() or (path / WEIGHTS).is_file():
         return None
     return RunFolder.containing(path)

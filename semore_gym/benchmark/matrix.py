@@ -14,6 +14,7 @@ from semore_gym.config import TrainConfig
 from semore_gym.envs.naming import env_id
 from semore_gym.policies import ALGORITHMS
 from semore_gym.scenarios import SCENARIOS
+from semore_gym.utils.files import expanded
 from semore_gym.utils.signatures import check_names
 
 KEYS = ["methods", "scenarios", "seeds", "settings"]
@@ -116,7 +117,7 @@ def _method(
 
 def _find(source: str) -> Path:
     shipped = sorted((HERE / "matrices").glob("*.yaml"))
-    path = next((path for path in shipped if path.stem == source), Path(source))
+    path = next((path for path in shipped if path.stem == source), expanded(source))
     if not path.is_file():
         known = ", ".join(path.stem for path in shipped)
         raise ValueError(f"no matrix {source!r}: expected a YAML file or one of {known}")

@@ -15,6 +15,7 @@ from rich.console import Console
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from semore_gym.config import EnvConfig, TrainConfig
+from semore_gym.utils.files import expanded
 
 T = TypeVar("T")
 P = TypeVar("P", bound="PolicyCommand")
@@ -111,8 +112,8 @@ class PolicyCommand(Command, EnvConfig):
         where = "-".join([self.env.replace(":", "-"), *([self.weather] if self.weather else [])])
         rest = f"{where}-seed{seed}{suffix}"
         if run is None:
-            return Path("runs") / f"{Path(self.policy).stem}-{rest}"
-        return run.path / f"{model_file(Path(self.policy)).parent.name}-{rest}"
+            return Path("runs") / f"{expanded(self.policy).stem}-{rest}"
+        return run.path / f"{model_file(expanded(self.policy)).parent.name}-{rest}"
 
 
 def parse(kind: type[T], argv: Sequence[str], prog: str, default: T | None = None) -> T:
@@ -143,6 +144,20 @@ def _joined(argv: Sequence[str]) -> list[str]:
         else:
             groups[name].append(arg)
     return [arg for name, values in groups.items() for arg in ([name] if name else []) + values]
+
+
+@REGISTRY.primitive_rule
+def _path(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Path] | None:
+    """Read a path; its ~ is the home folder."""
+    if info.type is not Path:
+        return None
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="PATH",
+        instance_from_str=lambda words: expanded(words[0]),
+        is_instance=lambda value: isinstance(value, Path),
+        str_from_instance=lambda value: [str(value)],
+    )
 
 
 @REGISTRY.primitive_rule

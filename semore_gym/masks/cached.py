@@ -14,7 +14,7 @@ import gymnasium as gym
 import numpy as np
 
 from semore_gym.masks.base import Images, MaskProvider
-from semore_gym.utils.files import UNFINISHED, cache_file
+from semore_gym.utils.files import UNFINISHED, cache_file, expanded
 
 VERSION = 1  # of the files
 DIGEST = 16  # bytes of a file's checksum
@@ -59,7 +59,7 @@ class CachedMasks:
         if size_limit < BLOCK:
             raise ValueError(f"size_limit must be at least {BLOCK} bytes, got {size_limit!r}")
         self.provider = provider
-        self.folder = Path(folder).expanduser()
+        self.folder = expanded(folder)
         self.size_limit = size_limit
         self.identity = identity
         if (every := getattr(provider, "every", None)) is not None:

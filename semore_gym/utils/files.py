@@ -15,6 +15,11 @@ from uuid import uuid4
 UNFINISHED = ".unfinished"  # suffix of what is being written
 
 
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """A path whose `~` is the home folder, which shells leave to the program in `--to=~/x` and `key=~/x`."""
+    return Path(os.path.expanduser(path))
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file so that a reader finds the old content or the new one, never a part."""
     with new_file(path) as unfinished:

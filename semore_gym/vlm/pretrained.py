@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from semore_gym.utils.downloads import asking_hub
+from semore_gym.utils.files import expanded
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -30,6 +31,9 @@ class Pretrained:
     revision: str | None
     local_files_only: bool
     size: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "model", str(expanded(self.model)))  # no name of a hub has a ~
 
     def load(self, kind: Any, **settings: Any) -> Any:
         """Make an object of a transformers class from these files; no code that comes with them is run.

@@ -93,6 +93,33 @@ def test_the_shell_completes_commands_and_options(capsys):
     assert all(name in script for name in [*COMMANDS, "--evaluation-episodes"])
 
 
+@pytest.mark.parametrize(
+    ("words", "name", "path"),
+    [
+        (["benchmark", "smoke", "--to=~/x"], "to", "x"),
+        (["evaluate", "--csv=~/x.csv"], "csv", "x.csv"),
+        (["export", "run", "~/x.onnx"], "path", "x.onnx"),
+        (["masks", "~/x"], "source", "x"),
+        (["masks", "x", "--out=~/x"], "out", "x"),
+        (["masks", "x", "--sheet=~/x.png"], "sheet", "x.png"),
+        (["report", "x", "--to=~/x.html"], "to", "x.html"),
+        (["share", "run", "--to=~/x"], "to", "x"),
+        (["train", "--run-dir=~/x"], "run_dir", "x"),
+        (["watch", "--video=~/x.mp4"], "video", "x.mp4"),
+    ],
+)
+def test_a_tilde_is_the_home_folder_in_every_path(words, name, path, monkeypatch):
+    monkeypatch.setenv("HOME", "/homes/me")
+    monkeypatch.setenv("USERPROFILE", "/homes/me")
+    command = COMMANDS.load(words[0]).read(words[1:], "semore")
+    assert getattr(command, name) == Path("/homes/me") / path
+    assert COMMANDS.load("report").read(["~/a", "b", "~no such user/c"], "semore").paths == (
+        Path("/homes/me/a"),
+        Path("b"),
+        Path("~no such user/c"),
+    )
+
+
 @pytest.mark.usefixtures("_hello")
 def test_a_new_command_is_one_file_and_one_line_of_the_table(capsys):
     assert main(["hello", "--name", "you"]) == 3

@@ -9,13 +9,13 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import psutil
 
 from semore_gym.backends.base import SimulatorError
 from semore_gym.backends.carla.client import SetupError
 from semore_gym.backends.carla.config import CarlaConfig
+from semore_gym.utils.files import expanded
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class CarlaServer:
         port = self.port or free_ports()
         command, cleanup = self._command(port)
         words = [sys.executable, "-m", "semore_gym.backends.carla.guard", str(int(self._attached))]
-        with Path(self._config.log).open("ab") as log:
+        with expanded(self._config.log).open("ab") as log:
             self._log_began = log.tell()
             self._guard = subprocess.Popen(
                 [*words, *cleanup, "--", *command],
@@ -121,7 +121,7 @@ class CarlaServer:
 
     def _output(self) -> str:
         """Where its output is, and how that ends."""
-        with Path(self._config.log).open("rb") as log:
+        with expanded(self._config.log).open("rb") as log:
             log.seek(self._log_began)
             lines = log.read().decode(errors="replace").splitlines()
         return (
@@ -160,7 +160,7 @@ class CarlaServer:
 
 def _program(server: str) -> str:
     """The path of a program, which may be in PATH."""
-    path = Path(server).expanduser()
+    path = expanded(server)
     found = shutil.which(path) or shutil.which(path.absolute())
     if found is not None:
         return found

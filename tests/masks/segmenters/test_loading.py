@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -81,6 +82,15 @@ def test_a_folder_is_known_by_its_files(clipseg, tmp_path):
     (copy / "processor_config.json").write_text(json.dumps(config))
     assert CLIPSegSegmenter(copy).identity != identity
     assert CLIPSegSegmenter(clipseg, dtype="bfloat16").identity != identity
+
+
+def test_a_tilde_is_the_home_folder(clipseg, tmp_path, monkeypatch):
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(clipseg.parent))
+    assert CLIPSegSegmenter(f"~/{clipseg.name}").identity == CLIPSegSegmenter(clipseg).identity
+    missing = re.escape(repr(str(clipseg.parent / "cris.pth")))
+    with pytest.raises(FileNotFoundError, match=f"no weights of CRIS at {missing}"):
+        SEGMENTERS.load("cris")("~/cris.pth")
 
 
 def test_code_beside_the_weights_is_not_run(clipseg, tmp_path):

@@ -11,6 +11,7 @@ from torch.nn import functional
 from semore_gym.masks.segmenters.cris.model import load_cris
 from semore_gym.masks.segmenters.pairs import PairSegmenter
 from semore_gym.masks.segmenters.pixels import Pixels, resize, whole_frame
+from semore_gym.utils.files import expanded
 from semore_gym.vlm.pretrained import Pretrained, digest, need_transformers
 
 SIZE = 416  # of the images that CRIS was trained on
@@ -62,9 +63,10 @@ class CRISSegmenter(PairSegmenter):
         need_transformers()
         from transformers import CLIPTokenizer
 
-        self._model = load_cris(Path(model)).to(self.device, self.dtype)
+        file = expanded(model)
+        self._model = load_cris(file).to(self.device, self.dtype)
         self._tokenizer = Pretrained(tokenizer, revision, local_files_only, "3 MB").load(CLIPTokenizer)
-        self.identity = f"cris {digest(Path(model))} {dtype}"
+        self.identity = f"cris {digest(file)} {dtype}"
 
     def _logits(self, frames: Tensor, phrases: list[str], frame_of: Tensor, phrase_of: Tensor) -> Tensor:
         maps = self._model.backbone.visual(letterbox(frames).to(self.dtype))
