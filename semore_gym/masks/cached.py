@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 import zlib
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -16,11 +19,13 @@ import numpy as np
 from semore_gym.masks.base import Images, MaskProvider
 from semore_gym.utils.files import UNFINISHED, cache_file, expanded
 
-VERSION = 1  # of the files
+VERSION = 2  # of the files
 DIGEST = 16  # bytes of a file's checksum
 BLOCK = 4096  # what a small file takes of the disk [bytes]
 ABANDONED = 3600.0  # age at which an unfinished file is taken for a killed process's [s]
 FAULTS = ("failed", "unusable")  # counts of a provider that tell a zero mask from a lost one
+
+logger = logging.getLogger(__name__)
 
 
 class CachedMasks:
@@ -28,8 +33,12 @@ class CachedMasks:
 
     A mask's file is named by the digest of the frame's bytes and shape and of the provider's `identity`
     (models, revisions, prompt, settings), so that nothing old is ever taken for something new. A file holds
-    the mask's bytes, compressed, behind their checksum; it is no pickle. One that is damaged is counted and
-    made anew. Any number of processes may share the folder: files appear whole, by renaming.
+    the mask's bytes, compressed, behind a checksum of them and of the file's name; it is no pickle. One that
+    is damaged, or another's, is counted and made anew. Any number of processes may share the folder: files
+    appear whole, by renaming.
+
+    What the disk refuses (it is full, the folder may only be read, something else stands in a file's place)
+    costs the cache's help, never the masks: it is counted, and the first time is told in the log.
 
     A zero mask that a provider made while its counts of faults (`failed`, `unusable`) rose is not kept: it
     would stay after the fault has gone.
@@ -43,6 +52,7 @@ class CachedMasks:
 
     Raises:
         ValueError: If the provider has no identity, or `size_limit` holds not even one block.
+        OSError: If the folder is not there and cannot be made.
 
     Example:
         >>> masks = CachedMasks(VLMMasks(phraser, segmenter), "~/.cache/semore-gym")  # doctest: +SKIP
@@ -64,7 +74,7 @@ class CachedMasks:
         self.identity = identity
         if (every := getattr(provider, "every", None)) is not None:
             self.every = every
-        self._tally = Counter(dict.fromkeys(("hits", "misses", "corrupt", "evicted"), 0))
+        self._tally = Counter(dict.fromkeys(("hits", "misses", "corrupt", "evicted", "errors"), 0))
         self._unchecked = Counter(bytes=size_limit)  # written since the folder's size was looked at
         self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -93,7 +103,12 @@ class CachedMasks:
         return masks
 
     def counts(self) -> dict[str, float]:
-        """The provider's counts, and `cache_hits`, `cache_misses`, `cache_corrupt` and `cache_evicted`."""
+        """What was done since this was made.
+
+        Returns:
+            The provider's own counts; `cache_hits` and `cache_misses`; `cache_corrupt` and `cache_evicted`
+            files; `cache_errors`, what the disk refused.
+        """
         return {**_counts(self.provider), **{f"cache_{name}": n for name, n in self._tally.items()}}
 
     def _make(self, frames: Images, paths: list[Path]) -> Images:
@@ -102,7 +117,8 @@ class CachedMasks:
         faultless = _faults(self.provider) == before
         for path, mask in zip(paths, masks, strict=True):
             if faultless or mask.any():
-                self._write(path, mask)
+                with self._going_on():
+                    self._write(path, mask)
         return masks
 
     def _path(self, frame: Images) -> Path:
@@ -112,19 +128,18 @@ class CachedMasks:
         return self.folder / name[:2] / f"{name[2:]}.mask"
 
     def _read(self, path: Path, size: tuple[int, ...]) -> Images | None:
-        try:
-            content = path.read_bytes()
-            os.utime(path)  # used just now
-        except FileNotFoundError:
-            return None
-        mask = unpack(content, size)
-        if mask is None:
-            self._tally["corrupt"] += 1
-            path.unlink(missing_ok=True)
+        mask = None
+        with self._going_on(), suppress(FileNotFoundError):
+            mask = unpack(path.read_bytes(), size, _name(path))
+            if mask is None:
+                self._tally["corrupt"] += 1
+                path.unlink()
+            else:
+                os.utime(path)  # used just now
         return mask
 
     def _write(self, path: Path, mask: Images) -> None:
-        content = pack(mask)
+        content = pack(mask, _name(path))
         path.parent.mkdir(parents=True, exist_ok=True)
         with cache_file(path) as unfinished:
             unfinished.write_bytes(content)
@@ -132,6 +147,16 @@ class CachedMasks:
         if self._unchecked["bytes"] > self.size_limit // 16:
             self._unchecked["bytes"] = 0
             self._evict()
+
+    @contextmanager
+    def _going_on(self) -> Iterator[None]:
+        """Go on after what the disk refuses."""
+        try:
+            yield
+        except OSError as error:
+            if not self._tally["errors"]:
+                logger.warning("the cache of masks fails, and they are made without its help: %s", error)
+            self._tally["errors"] += 1
 
     def _evict(self) -> None:
         """Delete what killed processes left and, above the limit, the oldest masks until 7/8 of it."""
@@ -142,6 +167,8 @@ class CachedMasks:
                     status = entry.stat()
                 except FileNotFoundError:
                     continue  # another process was faster
+                if not entry.is_file():
+                    continue
                 if UNFINISHED in entry.name:
                     if status.st_mtime < time.time() - ABANDONED:
                         Path(entry.path).unlink(missing_ok=True)
@@ -154,21 +181,22 @@ class CachedMasks:
         for _, size, path in sorted(files):
             if excess <= 0:
                 break
-            Path(path).unlink(missing_ok=True)
-            self._tally["evicted"] += 1
-            excess -= size
+            with self._going_on():
+                Path(path).unlink(missing_ok=True)
+                self._tally["evicted"] += 1
+                excess -= size
 
 
-def pack(mask: Images) -> bytes:
-    """A mask as a file holds it: a checksum, then the compressed bytes."""
+def pack(mask: Images, name: str) -> bytes:
+    """A mask as the file of this name holds it: a checksum of both, then the compressed bytes."""
     body = zlib.compress(mask.tobytes(), 1)
-    return blake2b(body, digest_size=DIGEST).digest() + body
+    return _checksum(body, name) + body
 
 
-def unpack(content: bytes, size: tuple[int, ...]) -> Images | None:
-    """The mask that `pack` wrote, of this size; None if these bytes are anything else."""
+def unpack(content: bytes, size: tuple[int, ...], name: str) -> Images | None:
+    """The mask that `pack` wrote, of this size and name; None if these bytes are anything else."""
     checksum, body = content[:DIGEST], content[DIGEST:]
-    if blake2b(body, digest_size=DIGEST).digest() != checksum:
+    if _checksum(body, name) != checksum:
         return None
     length = int(np.prod(size))
     try:
@@ -176,6 +204,14 @@ def unpack(content: bytes, size: tuple[int, ...]) -> Images | None:
     except zlib.error:
         return None
     return np.frombuffer(plain, np.uint8).reshape(size) if len(plain) == length else None
+
+
+def _checksum(body: bytes, name: str) -> bytes:
+    return blake2b(body, digest_size=DIGEST, key=name.encode()).digest()
+
+
+def _name(path: Path) -> str:
+    return path.parent.name + path.stem
 
 
 def _blocks(size: int) -> int:

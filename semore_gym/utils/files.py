@@ -62,8 +62,11 @@ def cache_file(path: Path) -> Iterator[Path]:
     What a killed process leaves has a name of its own, with `UNFINISHED` in it.
     """
     unfinished = path.with_name(f"{uuid4().hex}{UNFINISHED}")
-    yield unfinished
-    os.replace(unfinished, path)
+    try:
+        yield unfinished
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)  # a full disk gets back what a failure left
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,7 @@ def test_only_what_is_missing_is_made(tmp_path):
         "cache_misses": 6,
         "cache_corrupt": 0,
         "cache_evicted": 0,
+        "cache_errors": 0,
     }
 
 
@@ -70,8 +73,7 @@ def test_another_identity_shape_or_pixel_is_another_mask(tmp_path):
         lambda content: content[:-1] + bytes([content[-1] ^ 1]),
         lambda content: bytes([content[0] ^ 1]) + content[1:],
         lambda content: b"\x80\x04cos\nsystem\n(X\x05\x00\x00\x00falsetR.",
-        lambda content: pack(np.zeros((1, 500, 500), np.uint8)),
-        lambda content: pack(np.zeros((1, 2, 2), np.uint8)),
+        lambda content: pack(np.zeros((1, 9, 11), np.uint8), "another name"),
     ],
 )
 def test_a_damaged_file_is_counted_and_made_anew(tmp_path, spoil):
@@ -89,8 +91,82 @@ def test_a_damaged_file_is_counted_and_made_anew(tmp_path, spoil):
 
 def test_packing_keeps_every_byte():
     mask = frames(1)[0, :1]
-    np.testing.assert_array_equal(unpack(pack(mask), mask.shape), mask)
-    assert unpack(pack(mask), (1, 3, 3)) is None
+    packed = pack(mask, "name")
+    np.testing.assert_array_equal(unpack(packed, mask.shape, "name"), mask)
+    assert unpack(packed, mask.shape, "another") is None
+    for size in ((1, 3, 3), (1, 500, 500)):
+        assert unpack(packed, size, "name") is None
+
+
+def test_a_file_under_anothers_name_is_damaged(tmp_path):
+    masks = CachedMasks(Threshold(), tmp_path)
+    expected = masks(frames(2))
+    one, other = files(tmp_path)
+    one.replace(other)
+    np.testing.assert_array_equal(masks(frames(2)), expected)
+    assert masks.counts()["cache_corrupt"] == 1
+
+
+@contextmanager
+def full_disk():
+    """No file may grow, which is as an OSError as a disk without room."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_costs_the_cache_alone(tmp_path, caplog):
+    provider = Threshold()
+    masks = CachedMasks(provider, tmp_path)
+    expected = Threshold()(frames(3))
+    with full_disk():
+        for asked in (3, 6):
+            np.testing.assert_array_equal(masks(frames(3)), expected)
+            assert provider.asked == masks.counts()["cache_errors"] == asked
+    assert not files(tmp_path), "what could not be finished is cleared away"
+    (record,) = caplog.records
+    assert "the cache of masks fails, and they are made without its help: " in record.getMessage()
+    masks(frames(3))
+    masks(frames(3))
+    assert provider.asked == 9, "it is used again when there is room"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_cache_that_may_only_be_read_is_read(tmp_path):
+    CachedMasks(Threshold(), tmp_path)(frames(3))
+    provider, folders = Threshold(), [tmp_path, *(path.parent for path in files(tmp_path))]
+    masks = CachedMasks(provider, tmp_path)
+    for folder in folders:
+        folder.chmod(0o555)
+    try:
+        np.testing.assert_array_equal(masks(frames(9)), Threshold()(frames(9)))
+    finally:
+        for folder in folders:
+            folder.chmod(0o755)
+    assert provider.asked == masks.counts()["cache_errors"] == 6
+
+
+def test_what_stands_in_a_masks_place_is_worked_around(tmp_path):
+    provider, limit = Threshold(), 16 * 4096
+    masks = CachedMasks(provider, tmp_path, limit)
+    masks(frames(2))
+    one, other = files(tmp_path)
+    one.unlink()
+    one.mkdir()
+    os.utime(one, (0, 0))  # what would be evicted first
+    other.unlink()
+    other.parent.rmdir()
+    other.parent.write_bytes(b"")
+    for asked in (4, 6):
+        np.testing.assert_array_equal(masks(frames(2)), Threshold()(frames(2)))
+        assert provider.asked == asked
+    assert masks.counts()["cache_errors"] == 8, "two read, two written, twice"
+    for seed in range(40):
+        masks(frames(1, seed=seed))
+    assert len(files(tmp_path)) < 20
 
 
 def test_a_mask_lost_to_a_fault_is_not_kept(tmp_path):
