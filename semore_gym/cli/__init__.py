@@ -44,9 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments without the program's name; None means those of this process.
 
     Returns:
-        0 if all went well, also after Ctrl-C with a checkpoint; 1 if a training or the simulator failed, or
-        `doctor` found it not working; 2 if an argument is wrong, a file cannot be used or an extra is
-        missing; 130 after any other Ctrl-C.
+        0 if all went well, also after Ctrl-C with a checkpoint; 1 if a training or the simulator failed,
+        `doctor` found it not working, or `masks` left frames without; 2 if an argument is wrong, a file
+        cannot be used or an extra is missing; 130 after any other Ctrl-C.
 
     Raises:
         SystemExit: If the arguments are not well-formed, with code 2, or ask for help, with code 0.

@@ -16,8 +16,10 @@ from tyro.conf import Positional
 
 from semore_gym.cli.command import Command, CommandError, asked
 from semore_gym.masks import MaskConfig, MaskProvider, VLMMasks
+from semore_gym.masks.base import faults
 from semore_gym.training.run_folder import RunFolder
 from semore_gym.utils.files import new_file
+from semore_gym.utils.pictures import read_picture
 
 Array = npt.NDArray[np.uint8]
 
@@ -53,16 +55,19 @@ class Masks(Command):
             provider = wanted.make(run.config.env if run else "")
         out = self.out or self.source / "masks"
         if run:
-            made = mask_run(run, provider, self.every, console)
+            made, lacking = mask_run(run, provider, self.every, console)
         else:
-            made = mask_folder(self.source, out, provider, console)
+            made, lacking = mask_folder(self.source, out, provider, console)
+        if made:
+            sheet = self.sheet or (self.source if run else out) / "contact_sheet.png"
+            contact_sheet(made, sheet)
+            where = "the replay buffer of the newest checkpoint" if run else str(out)
+            console.print(f"{len(made)} masks written to {where}; {sheet} shows some")
+        if lacking:
+            console.print(f"{lacking} frames failed and have no mask: the same command tries them again")
+            return 1
         if not made:
             console.print("nothing to do: every frame has its mask")
-            return 0
-        sheet = self.sheet or (self.source if run else out) / "contact_sheet.png"
-        contact_sheet(made, sheet)
-        where = "the replay buffer of the newest checkpoint" if run else str(out)
-        console.print(f"{len(made)} masks written to {where}; {sheet} shows some")
         return 0
 
     def _checked(self) -> MaskConfig:
@@ -86,8 +91,10 @@ class Made(NamedTuple):
     phrases: Sequence[str]
 
 
-def mask_folder(source: Path, out: Path, provider: MaskProvider, console: Console) -> list[Made]:
+def mask_folder(source: Path, out: Path, provider: MaskProvider, console: Console) -> tuple[list[Made], int]:
     """Write the mask of every image in a folder as a grey PNG of the image's name; those there are skipped.
+
+    An image that cannot be read, or whose mask is lost to a fault, is told and left out.
 
     Args:
         source: Folder of images.
@@ -96,7 +103,7 @@ def mask_folder(source: Path, out: Path, provider: MaskProvider, console: Consol
         console: Where progress is shown.
 
     Returns:
-        What was made now.
+        What was made now, and how many images still have no mask.
 
     Raises:
         CommandError: If there is no image, or two would have the same mask file.
@@ -110,16 +117,25 @@ def mask_folder(source: Path, out: Path, provider: MaskProvider, console: Consol
     todo = [path for path in images if not (out / f"{path.stem}.png").exists()]
     made: list[Made] = []
     for path in track(todo, "masks", console=console, disable=not console.is_terminal):
-        with Image.open(path) as image:
-            frame = np.moveaxis(np.asarray(image.convert("RGB")), -1, 0)
-        made += explained(provider, frame[np.newaxis])
+        try:
+            frame = read_picture(path)
+        except ValueError as error:
+            console.print(str(error), markup=False)
+            continue
+        (found,) = explained(provider, frame[np.newaxis])
+        if found is None:
+            console.print(f"{path} has no mask: no answer about it could be used", markup=False)
+            continue
         with new_file(out / f"{path.stem}.png") as unfinished:
-            Image.fromarray(made[-1].mask[0]).save(unfinished)
-    return made
+            Image.fromarray(found.mask[0]).save(unfinished)
+        made.append(found)
+    return made, len(todo) - len(made)
 
 
-def mask_run(run: RunFolder, provider: MaskProvider, every: int, console: Console) -> list[Made]:
+def mask_run(run: RunFolder, provider: MaskProvider, every: int, console: Console) -> tuple[list[Made], int]:
     """Give the frames of a run's newest checkpoint masks, where they have none; its replay buffer is saved.
+
+    A buffer does not tell a blank mask from none: frames that show nothing are looked at each time.
 
     Args:
         run: The run; it must not be training meanwhile.
@@ -128,7 +144,7 @@ def mask_run(run: RunFolder, provider: MaskProvider, every: int, console: Consol
         console: Where progress is shown.
 
     Returns:
-        What was made now.
+        What was made now, and how many frames' masks were lost to a fault: they still have none.
 
     Raises:
         CommandError: If the run has no checkpoint, or its observations no mask.
@@ -154,21 +170,30 @@ def mask_run(run: RunFolder, provider: MaskProvider, every: int, console: Consol
         track(batches, "masks", console=console, disable=not console.is_terminal), start=1
     ):
         frames = buffer.store.frames(batch[:, np.newaxis]).cpu().numpy()
-        made += explained(provider, frames)
-        masks = np.stack([each.mask for each in made[-len(batch) :]])
-        buffer.set_masks(buffer.store.ids[batch], masks)
+        for slot, found in zip(batch, explained(provider, frames), strict=True):
+            if found is not None:
+                buffer.set_masks(buffer.store.ids[[slot]], found.mask[np.newaxis])
+                made.append(found)
         if number % SAVED == 0 or number == len(batches):
             buffer.save(run.replay, manifest=manifest_of(newest))
-    return made
+    return made, len(slots) - len(made)
 
 
-def explained(provider: MaskProvider, frames: Array) -> list[Made]:
-    """Make masks, and say what they show where the provider knows."""
+def explained(provider: MaskProvider, frames: Array) -> list[Made | None]:
+    """Make masks, and say what they show where the provider knows; None where one is lost to a fault."""
+    before = faults(provider)
     if isinstance(provider, VLMMasks):
         masks, phrases = provider.explain(frames)
     else:
         masks, phrases = provider(frames), [()] * len(frames)
-    return [Made(*each) for each in zip(frames, masks, phrases, strict=True)]
+    made = [Made(*each) for each in zip(frames, masks, phrases, strict=True)]
+    lost, blank = faults(provider) - before, [not mask.any() for mask in masks]
+    if 0 < lost < sum(blank):  # some scenes are empty: one by one it is seen which
+        return [
+            explained(provider, each.frame[np.newaxis])[0] if empty else each
+            for each, empty in zip(made, blank, strict=True)
+        ]
+    return [None if lost and empty else each for each, empty in zip(made, blank, strict=True)]
 
 
 def contact_sheet(made: Sequence[Made], path: Path) -> None:

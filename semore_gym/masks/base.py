@@ -21,8 +21,8 @@ class MaskProvider(Protocol):
     environments, what `reset` sets is each environment's own. Do not change in place what the constructor
     made. A provider that costs nothing may have an attribute `every = 1`, the steps from mask to mask
     where the user names none. One that counts what it does has a method `counts() -> dict[str, float]`, for
-    the log; one whose masks depend on the frame alone has `identity`, a string of all that decides them, for
-    `CachedMasks`.
+    the log, of which `failed` and `unusable` are the frames whose mask was lost to a fault; one whose masks
+    depend on the frame alone has `identity`, a string of all that decides them, for `CachedMasks`.
     """
 
     def reset(self, env: gym.Env[Any, Any], rng: np.random.Generator) -> None:
@@ -42,6 +42,17 @@ class MaskProvider(Protocol):
         Returns:
             (N, 1, H, W) uint8, 0 = nothing relevant, 255 = certain; arrays of the caller's own.
         """
+
+
+def counts_of(provider: MaskProvider) -> dict[str, float]:
+    """What a provider counted so far; `{}` of one that counts nothing."""
+    return provider.counts() if hasattr(provider, "counts") else {}
+
+
+def faults(provider: MaskProvider) -> float:
+    """How many masks a provider lost to faults so far, which its zero masks do not tell from empty scenes."""
+    counts = counts_of(provider)
+    return counts.get("failed", 0) + counts.get("unusable", 0)
 
 
 MASKS: Registry[MaskProvider] = Registry(

@@ -16,14 +16,13 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from semore_gym.masks.base import Images, MaskProvider
+from semore_gym.masks.base import Images, MaskProvider, counts_of, faults
 from semore_gym.utils.files import UNFINISHED, cache_file, expanded
 
 VERSION = 2  # of the files
 DIGEST = 16  # bytes of a file's checksum
 BLOCK = 4096  # what a small file takes of the disk [bytes]
 ABANDONED = 3600.0  # age at which an unfinished file is taken for a killed process's [s]
-FAULTS = ("failed", "unusable")  # counts of a provider that tell a zero mask from a lost one
 
 logger = logging.getLogger(__name__)
 
@@ -109,12 +108,12 @@ class CachedMasks:
             The provider's own counts; `cache_hits` and `cache_misses`; `cache_corrupt` and `cache_evicted`
             files; `cache_errors`, what the disk refused.
         """
-        return {**_counts(self.provider), **{f"cache_{name}": n for name, n in self._tally.items()}}
+        return {**counts_of(self.provider), **{f"cache_{name}": n for name, n in self._tally.items()}}
 
     def _make(self, frames: Images, paths: list[Path]) -> Images:
-        before = _faults(self.provider)
+        before = faults(self.provider)
         masks = self.provider(frames)
-        faultless = _faults(self.provider) == before
+        faultless = faults(self.provider) == before
         for path, mask in zip(paths, masks, strict=True):
             if faultless or mask.any():
                 with self._going_on():
@@ -216,12 +215,3 @@ def _name(path: Path) -> str:
 
 def _blocks(size: int) -> int:
     return -(-size // BLOCK) * BLOCK
-
-
-def _counts(provider: MaskProvider) -> dict[str, float]:
-    return provider.counts() if hasattr(provider, "counts") else {}
-
-
-def _faults(provider: MaskProvider) -> list[float]:
-    counts = _counts(provider)
-    return [counts.get(name, 0.0) for name in FAULTS]
