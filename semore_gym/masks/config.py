@@ -116,10 +116,12 @@ class MaskConfig:
         self.check()
         if self.phraser is None:
             return MASKS.load(self.spec)(**self.options)
-        options = self.phraser_options if self.phraser == "fixed" else _prompted(self.phraser_options, env)
+        segmenter, options = SEGMENTERS.load(self.segmenter), self.phraser_options
+        if self.phraser != "fixed":
+            options = {"phrasing": getattr(segmenter, "phrasing", "noun"), **_prompted(options, env)}
         masks: MaskProvider = VLMMasks(
             PHRASERS.load(self.phraser)(**options),
-            SEGMENTERS.load(self.segmenter)(**self.segmenter_options),
+            segmenter(**self.segmenter_options),
             self.combine,
             self.floor,
             self.least_peak,

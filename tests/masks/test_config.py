@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 import semore_gym
+from helpers.providers import Lines
 from helpers.tiny_models import save_clipseg
 from semore_gym.masks import MASKS, CachedMasks, MaskConfig, OracleMasks, VLMMasks, make_masks
+from semore_gym.masks.segmenters import SEGMENTERS
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,28 @@ def test_fixed_phrases_and_a_segmenter_make_masks_that_are_kept(clipseg, tmp_pat
     before = masks.counts()["cache_hits"]
     assert masks(frames).shape == (1, 1, 48, 48)
     assert masks.counts()["cache_hits"] == before + 1, "the environment has put it there"
+
+
+class Pointing(Lines):
+    phrasing = "referring"
+
+
+@pytest.mark.parametrize(
+    ("segmenter", "options", "asked"),
+    [
+        ("helpers.providers:Lines", {}, "noun phrase of one to three words"),
+        (f"{__name__}:Pointing", {}, "referring expression"),
+        (f"{__name__}:Pointing", {"phraser.phrasing": "noun"}, "noun phrase of one to three words"),
+        (f"{__name__}:Pointing", {"phraser.prompt": "Name all cars."}, "Name all cars."),
+    ],
+)
+def test_the_segmenter_chooses_how_phrases_are_asked_for(segmenter, options, asked, monkeypatch):
+    monkeypatch.setitem(SEGMENTERS._entries, "mine", segmenter)
+    masks = make_masks("endpoint:mine", options, "SemoreCarla-JayWalk-v0")
+    assert asked in masks.phraser.prompt
+    assert ("people may step onto the road" in masks.phraser.prompt) == ("phraser.prompt" not in options)
+    kinds = {name: SEGMENTERS.load(name).phrasing for name in ("clipseg", "sam3", "cris")}
+    assert kinds == {"clipseg": "noun", "sam3": "noun", "cris": "referring"}
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_what_fails_once_is_asked_again(server, fault):
     assert phraser(FRAMES) == [("car",)] * 4
     counts = phraser.counts()
     assert counts.pop("seconds") > 0
-    assert counts == {"asked": 4, "answered": 4, "failed": 0, "retries": 1, "unusable": 0}
+    assert counts == {"asked": 4, "answered": 4, "failed": 0, "retries": 1, "unusable": 0, "copied": 0}
 
 
 @pytest.mark.parametrize("fault", ["slow", "drip"])

@@ -12,7 +12,7 @@ Phrases = tuple[str, ...]
 
 
 class Phraser(Protocol):
-    """Names what matters in frames, in short noun phrases for a segmenter to find.
+    """Names what matters in frames, in phrases for a segmenter to find.
 
     Attributes:
         identity: All that decides the phrases, for caches: class, model, revision, prompt's digest, settings.

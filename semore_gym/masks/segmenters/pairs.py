@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from semore_gym.masks.segmenters.base import Phrasing
 from semore_gym.vlm.pretrained import torch_device, torch_dtype
 
 
@@ -25,6 +27,7 @@ class PairSegmenter(ABC):
         ValueError: If an argument is out of range.
     """
 
+    phrasing: ClassVar[Phrasing] = "noun"
     identity: str
 
     def __init__(self, device: str, dtype: str, batch_size: int) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from semore_gym.masks.segmenters.base import Phrasing
 from semore_gym.masks.segmenters.cris.model import load_cris
 from semore_gym.masks.segmenters.pairs import PairSegmenter
 from semore_gym.masks.segmenters.pixels import Pixels, resize, whole_frame
@@ -47,6 +49,8 @@ class CRISSegmenter(PairSegmenter):
         >>> segmenter = CRISSegmenter("cris_r50.pth")  # doctest: +SKIP
         >>> (logits,) = segmenter(frames[:1], [("the car ahead", "a pedestrian")])  # doctest: +SKIP
     """
+
+    phrasing: ClassVar[Phrasing] = "referring"
 
     def __init__(
         self,
