@@ -35,6 +35,6 @@ def read_picture(path: Path) -> npt.NDArray[np.uint8]:
 def _in_colour(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16 bits, which `convert` would clip
         return Image.fromarray(np.round(np.asarray(image) / 257).astype(np.uint8)).convert("RGB")
-    if image.has_transparency_data and image.convert("RGBA").getextrema()[3] != (255, 255):
+    if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
         raise ValueError("it is transparent somewhere, and what a driver sees is not")
     return image.convert("RGB")
