@@ -134,6 +134,13 @@ def test_a_bad_matrix_is_refused_plainly(text, message, tmp_path):
         read_matrix(write(tmp_path / "bad.yaml", text), "smoke")
 
 
+def test_a_matrix_may_lie_in_the_home_folder(tmp_path, monkeypatch):
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    write(tmp_path / "mine.yaml", "scenarios: [HighWay]\nmethods: {sac: }")
+    assert read_matrix("~/mine.yaml", "smoke").name == "mine"
+
+
 def test_unknown_matrices_and_budgets_are_named():
     with pytest.raises(
         ValueError, match="no matrix 'table9': expected a YAML file or one of shift, table1, table2"
