@@ -27,7 +27,7 @@ from semore_gym.policies.replay.frames import FrameReplayBuffer
 from semore_gym.policies.replay.samples import FrameBatch
 from semore_gym.policies.replay.selective import SelectiveReplayBuffer
 from semore_gym.policies.visual_policy import SemorePolicy, VisualPolicy, frames_shape
-from semore_gym.policies.visual_sac import VisualSAC
+from semore_gym.policies.visual_sac import VisualSAC, check_buffer
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +112,7 @@ class SemoreSAC(VisualSAC):
         _check_choice("guide", guide, ("gradient-pass", "all"))
         if not 0.0 <= guided_share <= 1.0:
             raise ValueError(f"guided_share must be in [0, 1], got {guided_share}")
+        check_buffer(replay_buffer_class)
         if judge is not None:
             replay_buffer_class = replay_buffer_class or SelectiveReplayBuffer
             if not issubclass(replay_buffer_class, SelectiveReplayBuffer):

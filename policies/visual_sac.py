@@ -96,6 +96,7 @@ class VisualSAC(MeteredSAC):
             steps = kwargs["n_steps"]
             raise ValueError(f"n_steps must be given as replay_buffer_kwargs={{'n_steps': {steps}}}")
         check_acceleration(acceleration)
+        check_buffer(replay_buffer_class)
         super().__init__(
             policy,
             env,
@@ -296,3 +297,14 @@ class VisualSAC(MeteredSAC):
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         state_dicts, variables = super()._get_torch_save_params()
         return [*state_dicts, "heads"], variables
+
+
+def check_buffer(kind: type[Any] | None) -> None:
+    """Refuse a replay buffer whose samples are not what the losses need.
+
+    Raises:
+        ValueError: If it is one.
+    """
+    if kind is not None and not issubclass(kind, TransitionBuffer):
+        known = "FrameReplayBuffer, SelectiveReplayBuffer, StateReplayBuffer or a subclass"
+        raise ValueError(f"replay_buffer_class must be {known}, got {kind.__name__}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import gymnasium as gym
 
-from semore_gym.masks import MaskProvider, make_masks
+from semore_gym.masks import MaskConfig, MaskProvider
 from semore_gym.wrappers import FrameHistory, ResidualFrames, SemanticMask
 from semore_gym.wrappers.semantic_mask import Between
 
@@ -55,12 +55,24 @@ def make_env(
     if kwargs.get("observation") == "state":
         _refuse_pictures(masks=masks, mask_options=mask_options, frames=frames, every=every, between=between)
         return gym.make(id, **kwargs)
-    if isinstance(masks, str):
-        masks = make_masks(masks, mask_options, env=id)
+    if isinstance(masks, str):  # before there is an environment that would have to be closed
+        MaskConfig.parse(masks, mask_options).check()
     elif mask_options:
         raise ValueError(f"mask_options go with a name of masks, got {masks!r}")
     env = gym.make(id, **kwargs)
-    return observe(env, masks=masks, frames=frames, every=every, between=between, residual=residual)
+    try:
+        return observe(
+            env,
+            masks=masks,
+            mask_options=mask_options,
+            frames=frames,
+            every=every,
+            between=between,
+            residual=residual,
+        )
+    except BaseException:
+        env.close()
+        raise
 
 
 def _refuse_pictures(**given: Any) -> None:
@@ -76,6 +88,7 @@ def observe(
     env: gym.Env[Any, Any],
     *,
     masks: str | MaskProvider | None = "oracle",
+    mask_options: Mapping[str, Any] | None = None,
     frames: int = 3,
     every: int | None = None,
     between: Between = "none",
@@ -86,13 +99,13 @@ def observe(
     Args:
         env: The environment.
         masks: As in `make_env`.
+        mask_options: As in `make_env`.
         frames: As in `make_env`.
         every: As in `make_env`.
         between: As in `make_env`.
         residual: As in `make_env`.
     """
-    provider = make_masks(masks) if isinstance(masks, str) else masks
     stacked: gym.Env[Any, Any] = FrameHistory(env, frames)
     if residual:
         stacked = ResidualFrames(stacked)
-    return stacked if provider is None else SemanticMask(stacked, provider, every, between)
+    return stacked if masks is None else SemanticMask(stacked, masks, every, between, mask_options)

@@ -2,6 +2,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
 
 from semore_gym.make_env import make_env
 from semore_gym.masks import OracleMasks
@@ -66,3 +67,22 @@ def test_the_residual_can_be_left_out(id):
 def test_unknown_masks_are_refused(id):
     with pytest.raises(ValueError, match="unknown masks 'orcle'; known: none, oracle"):
         make_env(id, masks="orcle")
+
+
+@pytest.mark.parametrize("masks", ["oracle", "none", None])
+def test_the_spec_goes_through_json(masks):
+    options = {"missed": 0.5} if masks == "oracle" else None
+    env = make_env("SemoreCarla-HighWay-v0", masks=masks, mask_options=options, every=2, image_size=32)
+    again = gym.make(EnvSpec.from_json(env.spec.to_json()))
+    for one, other in zip(drive(env), drive(again), strict=True):
+        assert one.keys() == other.keys()
+        for name in one:
+            np.testing.assert_array_equal(one[name], other[name])
+
+
+def drive(env):
+    """What is observed in the first steps of an episode."""
+    seen = [env.reset(seed=3)[0]]
+    seen += [env.step(np.array([0.0, 1.0], np.float32))[0] for _ in range(4)]
+    env.close()
+    return seen

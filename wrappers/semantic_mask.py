@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import copy
 from typing import Any, Literal, SupportsFloat, get_args
 
@@ -13,6 +14,7 @@ from gymnasium.core import ActType
 from gymnasium.utils import RecordConstructorArgs
 
 from semore_gym.masks.base import MaskProvider
+from semore_gym.masks.config import make_masks
 from semore_gym.wrappers.frames_space import frames_space
 
 Mask = npt.NDArray[np.uint8]
@@ -34,15 +36,18 @@ class SemanticMask(gym.Wrapper[dict[str, Any], ActType, Any, ActType], RecordCon
 
     Args:
         env: An environment that observes stacked frames: `FrameHistory`, or `ResidualFrames` on it.
-        provider: What makes the masks. The wrapper works on a shallow copy, so that several environments
-            may be given the same one and share what it holds, a model for example.
+        provider: What makes the masks, or its name, see `semore_gym.masks.make_masks`; with a name, the
+            environment's spec can be written as JSON. The wrapper works on a shallow copy of an object, so
+            that several environments may be given the same one and share what it holds, a model for example.
         every: Steps from mask to mask; None means the provider's own habit (its attribute `every`), 10
             where it has none.
         between: What the frames between get: "none", a zero mask, or "hold", the last mask made.
+        mask_options: Settings that go with a name.
 
     Raises:
         TypeError: If the environment has no stacked frames or `provider` is not a provider.
-        ValueError: If `every` or `between` is not one of the values above.
+        ValueError: If `every` or `between` is not one of the values above, or a name or its settings are
+            unknown.
 
     Example:
         >>> from semore_gym.masks import NoMasks
@@ -55,16 +60,26 @@ class SemanticMask(gym.Wrapper[dict[str, Any], ActType, Any, ActType], RecordCon
     def __init__(
         self,
         env: gym.Env[Any, ActType],
-        provider: MaskProvider,
+        provider: MaskProvider | str,
         every: int | None = None,
         between: Between = "none",
+        mask_options: Mapping[str, Any] | None = None,
     ) -> None:
         # Not deep-copied: a provider may hold a model of many gigabytes.
         RecordConstructorArgs.__init__(
-            self, _disable_deepcopy=True, provider=provider, every=every, between=between
+            self,
+            _disable_deepcopy=True,
+            provider=provider,
+            every=every,
+            between=between,
+            mask_options=mask_options,
         )
         gym.Wrapper.__init__(self, env)
         frames = frames_space("SemanticMask", env.observation_space)
+        if isinstance(provider, str):
+            provider = make_masks(provider, mask_options, env="" if env.spec is None else env.spec.id)
+        elif mask_options:
+            raise ValueError(f"mask_options go with a name of masks, got {provider!r}")
         if isinstance(provider, type) or not isinstance(provider, MaskProvider):
             raise TypeError(
                 f"provider must be a MaskProvider, an object such as OracleMasks(), got {provider!r}"

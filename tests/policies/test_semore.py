@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from stable_baselines3.common.buffers import DictReplayBuffer
 from torch import nn
 
 from semore_gym.policies import FrameReplayBuffer, SelectiveReplayBuffer, SemoreSAC, losses
@@ -249,6 +250,8 @@ def test_selective_buffer_is_the_default_and_can_be_switched_off(make_model):
     assert make_model(judge=None, replay_buffer_class=FrameReplayBuffer).learn(22)._n_updates > 0
     with pytest.raises(ValueError, match="judge must be None for a FrameReplayBuffer, got 'rule'"):
         make_model(replay_buffer_class=FrameReplayBuffer)
+    with pytest.raises(ValueError, match="replay_buffer_class must be FrameReplayBuffer"):
+        make_model(replay_buffer_class=DictReplayBuffer)
     assert make_model(judge=None, replay_buffer_kwargs={"mask_bits": 1}).replay_buffer.mask_bits == 1
 
 

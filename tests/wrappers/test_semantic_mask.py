@@ -182,6 +182,10 @@ def test_wrong_arguments_are_refused(painter):
             SemanticMask(history, NoMasks(), every=every)
     with pytest.raises(ValueError, match="between must be one of none, hold, got 'keep'"):
         SemanticMask(history, NoMasks(), between="keep")
-    for provider in (NoMasks, None, "oracle"):
+    for provider in (NoMasks, None, 7):
         with pytest.raises(TypeError, match="provider must be a MaskProvider"):
             SemanticMask(history, provider)
+    with pytest.raises(ValueError, match="unknown masks 'orcle'; known: none, oracle"):
+        SemanticMask(history, "orcle")
+    with pytest.raises(ValueError, match="mask_options go with a name of masks"):
+        SemanticMask(history, NoMasks(), mask_options={"missed": 0.5})
