@@ -26,8 +26,9 @@ from semore_gym.policies.encoders.networks import prediction_head
 from semore_gym.policies.replay.frames import FrameReplayBuffer
 from semore_gym.policies.replay.samples import FrameBatch
 from semore_gym.policies.replay.selective import SelectiveReplayBuffer
+from semore_gym.policies.replay.transitions import check_buffer
 from semore_gym.policies.visual_policy import SemorePolicy, VisualPolicy, frames_shape
-from semore_gym.policies.visual_sac import VisualSAC, check_buffer
+from semore_gym.policies.visual_sac import VisualSAC
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from semore_gym.policies.encoders.networks import Maps, update_average
 from semore_gym.policies.metered import MeteredSAC
 from semore_gym.policies.replay.frames import FrameReplayBuffer
 from semore_gym.policies.replay.samples import FrameBatch
-from semore_gym.policies.replay.transitions import TransitionBuffer
+from semore_gym.policies.replay.transitions import TransitionBuffer, check_buffer
 from semore_gym.policies.visual_policy import VisualActor, VisualCritic, VisualPolicy
 
 
@@ -297,14 +297,3 @@ class VisualSAC(MeteredSAC):
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         state_dicts, variables = super()._get_torch_save_params()
         return [*state_dicts, "heads"], variables
-
-
-def check_buffer(kind: type[Any] | None) -> None:
-    """Refuse a replay buffer whose samples are not what the losses need.
-
-    Raises:
-        ValueError: If it is one.
-    """
-    if kind is not None and not issubclass(kind, TransitionBuffer):
-        known = "FrameReplayBuffer, SelectiveReplayBuffer, StateReplayBuffer or a subclass"
-        raise ValueError(f"replay_buffer_class must be {known}, got {kind.__name__}")

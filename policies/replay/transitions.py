@@ -81,3 +81,14 @@ class TransitionBuffer(ReplayBuffer):
     @abstractmethod
     def load(self, folder: str | PathLike[str], manifest: str = "manifest.json") -> None:
         """Become the buffer that was saved in a folder."""
+
+
+def check_buffer(kind: type[Any] | None) -> None:
+    """Refuse a replay buffer whose samples are not what the losses need.
+
+    Raises:
+        ValueError: If it is one.
+    """
+    if kind is not None and not issubclass(kind, TransitionBuffer):
+        known = "FrameReplayBuffer, SelectiveReplayBuffer, StateReplayBuffer or a subclass"
+        raise ValueError(f"replay_buffer_class must be {known}, got {kind.__name__}")
