@@ -18,10 +18,11 @@ CONFIG = TrainConfig(
     evaluate_every=5_000,
     evaluation_episodes=5,
     checkpoint_every=5_000,
+    exploration_fraction=1.0,  # so short a training explores to its end
     algo_options={
         "gradient_steps": 2,
         "batch_size": 64,
-        "gamma": 0.98,
+        "gamma": 0.995,
         "replay_buffer_kwargs": {"n_steps": 3},
     },
 )
