@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +32,7 @@ LIGHTS = {
 }
 
 
-@dataclass
+@dataclass(eq=False)
 class Member:
     """One road user and what the scenario says of it."""
 
@@ -40,6 +41,7 @@ class Member:
     half_length: float  # [m]
     half_width: float  # [m]
     crossing: Crossing | None = None
+    hit: bool = False  # by the ego: it walks no more, and cannot be moved if it has died of that
 
 
 class Cast:
@@ -60,6 +62,7 @@ class Cast:
         drivers = any(isinstance(spec.behaviour, Cruise) for spec in episode.actors)
         self._manager = self._traffic_manager(episode.seed) if drivers else None
         self.members = [self._member(spec, actor) for spec, actor in self._spawn(episode.actors)]
+        self._gone: list[Member] = []  # those of them who have left the world
 
     def begin(self) -> None:
         """Set those who drive on their way; call it after the tick that brought everybody into the world."""
@@ -83,7 +86,7 @@ class Cast:
         self._ticks += 1
         batch: list[Any] = []
         for member in self.members:
-            if member.crossing is not None:
+            if member.crossing is not None and not member.hit:
                 control = member.crossing.step(member.actor.get_location(), ego)
                 if control is not None:
                     batch.append(_walk(member.actor, control))
@@ -91,6 +94,23 @@ class Cast:
             batch += self._respawns(ego, ego_s)
         if batch:
             self._client.apply_batch(batch)
+
+    def notice(self, hits: Sequence[Any]) -> None:
+        """See after a tick who was hit and who is gone.
+
+        CARLA takes away people who died of being run over, after a while, and drivers who left the map.
+
+        Args:
+            hits: Collision events of the ego in that tick.
+        """
+        snapshot = self._world.get_snapshot()
+        hit = {event.other_actor.id for event in hits}
+        for member in list(self.members):
+            if not snapshot.has_actor(member.actor.id):
+                self._forget(member)
+            elif member.actor.id in hit and member.crossing is not None and not member.hit:
+                member.hit = True
+                self._client.apply_batch([_walk(member.actor, carla.WalkerControl())])
 
     def close(self) -> None:
         """Take everybody out of the world, with a tick: a traffic manager must not meet who is gone."""
@@ -115,7 +135,7 @@ class Cast:
             missing = [i for i in range(len(specs)) if i not in numbers]
             if not missing:
                 break
-            batch = [self._spawn_command(specs[i], nudge) for i in missing]
+            batch = [self._spawn_command(specs[i], self._pose(specs[i], specs[i].s + nudge)) for i in missing]
             for i, answer in zip(missing, self._client.apply_batch_sync(batch, False), strict=True):
                 if not answer.error:
                     numbers[i] = answer.actor_id
@@ -125,18 +145,20 @@ class Cast:
         self._world.tick()
         return [(specs[i], self._world.get_actor(number)) for i, number in sorted(numbers.items())]
 
-    def _spawn_command(self, spec: Actor, nudge: float) -> Any:
+    def _spawn_command(self, spec: Actor, pose: carla.Transform) -> Any:
         blueprint = self._world.get_blueprint_library().find(spec.blueprint)
         blueprint.set_attribute("role_name", ROLE)
         if blueprint.has_attribute("color"):
             blueprint.set_attribute("color", str(self._rng.choice(COLORS)))
+        if blueprint.has_attribute("is_invincible"):  # such people, CARLA's default, are driven through
+            blueprint.set_attribute("is_invincible", "false")
         command, then = carla.command, []
         if spec.blueprint.startswith("vehicle.") and spec.lights != "off":
             then.append(command.SetVehicleLightState(command.FutureActor, LIGHTS[spec.lights]))  # type: ignore[arg-type]
         if isinstance(spec.behaviour, Cruise):
             assert self._manager is not None
             then.append(command.SetAutopilot(command.FutureActor, True, self._manager.get_port()))  # type: ignore[arg-type]
-        spawn: Any = command.SpawnActor(blueprint, self._pose(spec, spec.s + nudge))
+        spawn: Any = command.SpawnActor(blueprint, pose)
         for step in then:
             spawn = spawn.then(step)
         return spawn
@@ -164,26 +186,56 @@ class Cast:
         manager.set_desired_speed(vehicle, behaviour.speed * KMH)
 
     def _respawns(self, ego: carla.Transform, ego_s: float) -> list[Any]:
-        """Commands that put those far behind, or too far ahead, ahead of the ego again."""
+        """Commands that put those far behind, or too far, ahead of the ego again, and bring back the gone."""
         batch: list[Any] = []
         forward = ego.get_forward_vector()
-        for member in self.members:
+        for member in [*self.members, *self._gone]:
             rule = member.spec.respawn
             if rule is None:
                 continue
-            step = member.actor.get_location() - ego.location
-            ahead = step.x * forward.x + step.y * forward.y
-            if -rule.behind <= ahead <= rule.ahead[1] + 10.0:
-                continue
+            if member in self.members:
+                step = member.actor.get_location() - ego.location
+                ahead = step.x * forward.x + step.y * forward.y
+                if -rule.behind <= ahead <= rule.ahead[1] + 10.0:
+                    continue
+                if member.hit:
+                    batch.append(carla.command.DestroyActor(member.actor.id))
+                    self._forget(member)
+                    continue
             s = ego_s + self._direction * float(self._rng.uniform(*rule.ahead))
             pose = self._pose(member.spec, s)
             if self._is_clear(pose.location):
-                batch.append(carla.command.ApplyTransform(member.actor.id, pose))
-                if member.crossing is not None:
-                    member.crossing.place(pose)
-                elif isinstance(member.spec.behaviour, Cruise):  # its old velocity points elsewhere
-                    batch.append(_cruise(member, member.spec.behaviour, pose))
+                batch += self._placed(member, pose)
         return batch
+
+    def _placed(self, member: Member, pose: carla.Transform) -> list[Any]:
+        """Commands that put somebody at `pose`; who is gone is spawned anew at once, if there is room."""
+        batch: list[Any] = []
+        if member in self.members:
+            batch.append(carla.command.ApplyTransform(member.actor.id, pose))
+        elif not self._spawn_again(member, pose):
+            return []
+        if member.crossing is not None:
+            member.crossing.place(pose)
+        elif isinstance(member.spec.behaviour, Cruise):  # its old velocity points elsewhere
+            batch.append(_cruise(member, member.spec.behaviour, pose))
+        return batch
+
+    def _spawn_again(self, member: Member, pose: carla.Transform) -> bool:
+        (answer,) = self._client.apply_batch_sync([self._spawn_command(member.spec, pose)], False)
+        if answer.error:
+            return False
+        member.actor, member.hit = self._world.get_actor(answer.actor_id), False
+        if isinstance(member.spec.behaviour, Cruise):
+            assert isinstance(member.actor, carla.Vehicle)
+            self._instruct(member.actor, member.spec.behaviour)
+        self._gone.remove(member)
+        self.members.append(member)
+        return True
+
+    def _forget(self, member: Member) -> None:
+        self.members.remove(member)
+        self._gone.append(member)
 
     def _is_clear(self, place: carla.Location, room: float = 10.0) -> bool:
         places = [member.actor.get_location() for member in self.members]

@@ -196,7 +196,7 @@ class Session:
 
     def _read(self) -> Tick:
         assert self._cast is not None
-        self._last = self._instruments.read(
-            self._frame, self._cast.members, self._hits.drain(), self._marks.drain()
-        )
+        hits = self._hits.drain()
+        self._cast.notice(hits)
+        self._last = self._instruments.read(self._frame, self._cast.members, hits, self._marks.drain())
         return self._last

@@ -17,6 +17,7 @@ import pytest
 from semore_gym import CarlaConfig
 from semore_gym.backends.base import CameraConfig, Control, SimulatorError
 from semore_gym.scenarios import SCENARIOS
+from semore_gym.scenarios.base import Actor, Cross, Respawn, RoadPosition
 
 pytest.importorskip("carla", reason="the carla client has no wheel for this Python or platform")
 
@@ -238,3 +239,21 @@ def test_a_killed_environment_leaves_no_client(carla_address, tmp_path):
         process.kill()
     psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=5)
     assert not psutil.pid_exists(pid)
+
+
+@pytest.mark.parametrize("respawn", [None, Respawn(behind=12.0, ahead=(55.0, 110.0))])
+def test_people_can_be_run_over_and_the_dead_are_replaced(respawn, carla_address, backend_on):
+    backend = backend_on(int(carla_address().rpartition(":")[2]))
+    walker = Actor("walker.pedestrian.0001", -1, 9.0, Cross(2.0, 0.0), respawn=respawn)
+    backend.reset(replace(episode(), ego=RoadPosition(-1, 1.0), actors=(walker,)))
+    pedals, hardest, others = Control(throttle=0.7), 0.0, []
+    for _ in range(290):
+        tick = backend.tick(pedals)
+        hardest = max(hardest, tick.person_hit_speed)
+        if tick.contact:
+            pedals = Control(brake=1.0)
+        others.append(backend.surroundings().others)
+    assert hardest > 1.0
+    assert len(others[0]) == 1
+    assert () in others
+    assert [other.ahead > 50.0 for other in others[-1]] == ([True] if respawn else [])

@@ -27,6 +27,7 @@ ConfigVariableBool("transform-cache").set_value(False)
 MAPS = {"Town01": "street", "Town04": "highway"}
 SUBSTEPS = 5
 GROUND, ACTORS = BitMask32.bit(0), BitMask32.bit(1)  # only a Bullet vehicle touches the ground
+AFTERLIFE = 10.0  # how long somebody who was run over lies there [s]
 STILL = [0.0, 0.0, 0.0, False, False, False, 0]  # a vehicle control
 
 
@@ -42,6 +43,7 @@ class Actor:
     body: Body | None = None
     control: list[Any] = field(default_factory=lambda: list(STILL))
     lights: int = 0
+    died: float | None = None  # when, in the simulation's time [s]
 
     @property
     def kind(self) -> str:
@@ -90,8 +92,9 @@ class Simulation:
         """Put an actor into the world; None where a body stands in the way."""
         actor = Actor(next(self._ids), description, pose, parent, token)
         if actor.kind.startswith(("vehicle.", "walker.pedestrian")):
+            boxes = BitMask32.all_off() if actor.attribute("is_invincible") == "true" else ACTORS
             actor.body = make_body(
-                self._bullet, actor.id, actor.kind, pose, (GROUND | ACTORS, ACTORS), SUBSTEPS
+                self._bullet, actor.id, actor.kind, pose, (GROUND | ACTORS, boxes), SUBSTEPS
             )
             actor.body.color = zlib.crc32(actor.attribute("color").encode()) % 1000
             if any(actor.body.overlaps(other.body) for other in self.actors.values() if other.body):
@@ -114,6 +117,9 @@ class Simulation:
     def tick(self, delta: float) -> None:
         """Move everybody on by `delta` seconds."""
         self.elapsed += delta
+        for number, actor in list(self.actors.items()):
+            if actor.died is not None and self.elapsed > actor.died + AFTERLIFE:
+                self.destroy(number)
         sums: dict[tuple[int, int], Vec3] = {}
         bodies = [actor.body for actor in self.actors.values() if actor.body]
         for actor in self.actors.values():
@@ -146,10 +152,14 @@ class Simulation:
                 body = self.actors[number].body
                 if isinstance(body, Box):
                     body.free = True
+                    if body.size.kind == "walker" and self.actors[number].died is None:
+                        self.actors[number].died = self.elapsed
 
     def place(self, number: int, pose: Pose) -> None:
         """Put an actor somewhere else, at rest."""
         actor = self.actors[number]
+        if actor.died is not None:
+            return
         actor.pose = pose
         if actor.body:
             actor.body.place(pose)
