@@ -17,6 +17,7 @@ from semore_gym.backends.carla.instruments import Instruments
 from semore_gym.backends.carla.lanes import LanePath
 from semore_gym.backends.carla.sensors import CHASE, ROOF, Camera, Events, camera_blueprint
 from semore_gym.backends.carla.surroundings import look_around
+from semore_gym.backends.embedded.roads import road
 from semore_gym.scenarios.base import Episode
 
 EGO = "vehicle.tesla.model3"
@@ -60,6 +61,8 @@ class Session:
         self._world.set_weather(carla.WeatherParameters(**asdict(episode.weather)))
         self._path = LanePath(self._map, episode)
         self._path_s = episode.ego.s
+        # the server's own is 30 km/h until the ego has passed a sign
+        self._speed_limit = road(episode.location.embedded).speed_limit
         start = self._path.transform(episode.ego.lane, episode.ego.s, height=DROP)
         if not self._equipped:  # before anybody is placed: how long a camera takes to start is not our choice
             self._spawn_ego(start)
@@ -105,8 +108,7 @@ class Session:
 
     def scripted_control(self) -> Control:
         """What a careful driver would do now."""
-        limit = self._ego.get_speed_limit() / 3.6
-        return drive(self._map, self._ego, self._last, limit)
+        return drive(self._map, self._ego, self._last, self._speed_limit)
 
     def close(self) -> None:
         """Take everything of ours out of the world and let it run by itself again."""

@@ -241,6 +241,16 @@ def test_a_killed_environment_leaves_no_client(carla_address, tmp_path):
     assert not psutil.pid_exists(pid)
 
 
+def test_the_scripted_driver_knows_the_scenarios_speed_limit(carla_address, backend_on):
+    backend = backend_on(int(carla_address().rpartition(":")[2]))
+    tick = backend.reset(replace(episode("HighWay"), actors=()))
+    fastest = 0.0
+    for _ in range(250):
+        tick = backend.tick(backend.scripted_control())
+        fastest = max(fastest, tick.speed)
+    assert 20.0 < fastest < 25.5  # HighWay's limit is 25 m/s
+
+
 @pytest.mark.parametrize("respawn", [None, Respawn(behind=12.0, ahead=(55.0, 110.0))])
 def test_people_can_be_run_over_and_the_dead_are_replaced(respawn, carla_address, backend_on):
     backend = backend_on(int(carla_address().rpartition(":")[2]))

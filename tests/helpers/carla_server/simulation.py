@@ -28,6 +28,7 @@ MAPS = {"Town01": "street", "Town04": "highway"}
 SUBSTEPS = 5
 GROUND, ACTORS = BitMask32.bit(0), BitMask32.bit(1)  # only a Bullet vehicle touches the ground
 AFTERLIFE = 10.0  # how long somebody who was run over lies there [s]
+UNSIGNED = 30.0  # what CARLA calls the speed limit before any sign was passed [km/h]
 STILL = [0.0, 0.0, 0.0, False, False, False, 0]  # a vehicle control
 
 
@@ -180,7 +181,7 @@ class Simulation:
         if actor.body:
             snapshot.velocity, snapshot.turning, snapshot.acceleration = actor.body.motion()
         if actor.kind.startswith("vehicle."):
-            snapshot.detail = vehicle_detail(actor.control, self.road.speed_limit * 3.6)
+            snapshot.detail = vehicle_detail(actor.control, UNSIGNED)
         elif actor.kind.startswith("walker."):
             vx, vy, _ = snapshot.velocity
             snapshot.detail = walker_detail((1.0, 0.0, 0.0), math.hypot(vx, vy))
