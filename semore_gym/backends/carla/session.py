@@ -145,7 +145,8 @@ class Session:
         del self._ego
 
     def _place_ego(self, pose: carla.Transform) -> None:
-        self._ego.apply_control(carla.VehicleControl(brake=1.0))
+        # left to itself, a gearbox takes up to 2 s after a spawn to leave neutral, whatever the throttle
+        self._ego.apply_control(carla.VehicleControl(brake=1.0, manual_gear_shift=True, gear=1))
         self._ego.set_target_velocity(carla.Vector3D())
         self._ego.set_target_angular_velocity(carla.Vector3D())
         self._ego.set_transform(pose)

@@ -241,6 +241,13 @@ def test_a_killed_environment_leaves_no_client(carla_address, tmp_path):
     assert not psutil.pid_exists(pid)
 
 
+def test_the_ego_takes_throttle_from_the_first_tick(start_carla, backend_on):
+    backend = backend_on(start_carla().port)
+    backend.reset(episode())
+    speeds = [backend.tick(Control(throttle=1.0)).speed for _ in range(10)]
+    assert speeds[-1] > 1.0
+
+
 def test_the_scripted_driver_knows_the_scenarios_speed_limit(carla_address, backend_on):
     backend = backend_on(int(carla_address().rpartition(":")[2]))
     tick = backend.reset(replace(episode("HighWay"), actors=()))

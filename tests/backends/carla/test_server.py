@@ -69,6 +69,7 @@ ego = world.spawn_actor(library.find("vehicle.tesla.model3"), at(12, -1, 5.0))
 eye, frames = camera("rgb", ego), queue.Queue()
 eye.listen(frames.put)
 time.sleep(0.3)
+ego.apply_control(carla.VehicleControl(manual_gear_shift=True, gear=1))
 world.tick()
 frames.get(timeout=5)
 start = ego.get_location().x

@@ -19,6 +19,7 @@ Vector = tuple[float, float, float]
 
 FULL_THROTTLE, FULL_BRAKE, DRAG = 4.0, 9.0, 0.004  # of a box [m/s2, m/s2, 1/m]
 FULL_STEER = math.radians(35.0)
+IN_NEUTRAL = 2.0  # how long after its spawn a car takes no throttle, unless a gear is put in by hand [s]
 SLIDING = 7.0  # deceleration of what a crash pushed away [m/s2]
 LOW_BEAM, HIGH_BEAM = 0x2, 0x4  # of CARLA's light state
 
@@ -82,14 +83,16 @@ class Hero(_Base):
         self, world: BulletWorld, number: int, pose: Pose, mask: BitMask32, substep: float, substeps: int
     ) -> None:
         super().__init__(number, EGO)
+        self._neutral = IN_NEUTRAL
         self._make: Callable[[Vector], EgoVehicle] = lambda start: EgoVehicle(
             world, start, substep, substeps, mask
         )
         self._begin(pose)
 
     def apply(self, control: list[Any], delta: float) -> None:
-        throttle, steer, brake = control[:3]
-        self._car.apply(Control(steer, throttle, brake))
+        throttle, steer, brake, _, _, manual, gear = control
+        self._neutral = 0.0 if manual and gear > 0 else self._neutral - delta
+        self._car.apply(Control(steer, throttle if self._neutral <= 0.0 else 0.0, brake))
         self.steer, self.braking = self._car.steer, self._car.braking
 
     def read(self, delta: float) -> None:
