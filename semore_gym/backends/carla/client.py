@@ -6,6 +6,7 @@ which may be killed at any time.
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import socket
@@ -143,13 +144,18 @@ class ClientProcess:
             self._connection.close()
 
 
-def greeting(config: CarlaConfig) -> str:
+def greeting(config: CarlaConfig, served: Callable[[], bool] = lambda: True, limit: float = math.inf) -> str:
     """Ask a server what it is.
+
+    Args:
+        config: Where the server is.
+        served: As `ClientProcess` has it.
+        limit: How long it may take, if less than three times `config.timeout` [s].
 
     Raises:
         SimulatorError: If it does not answer, or is of another version than the client.
     """
-    client = ClientProcess(config, CameraConfig())
-    said: str = client.request("greeting", timeout=3 * config.timeout)
+    client = ClientProcess(config, CameraConfig(), served)
+    said: str = client.request("greeting", timeout=min(3 * config.timeout, limit))
     client.close(config.timeout)
     return said

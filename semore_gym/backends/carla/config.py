@@ -37,7 +37,7 @@ class CarlaConfig:
     quality: Literal["Epic", "Low"] = "Epic"
     """How well a server of one's own draws."""
     start_timeout: float = 120.0
-    """How long a server of one's own may take from its start to its first answer [s]."""
+    """How long a server of one's own may take from its start until a client gets hold of its world [s]."""
     recycle_episodes: int = 200
     """After how many episodes a server of one's own is started anew: CARLA's memory grows."""
     recycle_memory: float = 16.0

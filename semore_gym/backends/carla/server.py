@@ -9,11 +9,13 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from importlib.util import find_spec
 
 import psutil
 
 from semore_gym.backends.base import SimulatorError
-from semore_gym.backends.carla.client import SetupError
+from semore_gym.backends.carla.client import SetupError, greeting
 from semore_gym.backends.carla.config import CarlaConfig
 from semore_gym.utils.files import expanded
 
@@ -59,7 +61,7 @@ class CarlaServer:
             Its RPC port.
 
         Raises:
-            SetupError: If there is no such program, or the wanted port is taken.
+            SetupError: If there is no such program, the wanted port is taken, or its version is another.
             SimulatorError: If it ends or does not answer in time.
         """
         self.stop()
@@ -105,19 +107,38 @@ class CarlaServer:
         return total / GIB
 
     def _wait(self, port: int) -> None:
+        """Wait until a client gets hold of its world: the port is open long before, docker's at once."""
         deadline = time.monotonic() + self._config.start_timeout
-        while time.monotonic() < deadline:
+        while (left := deadline - time.monotonic()) > 0.0:
             if not self.is_alive():
                 assert self._guard is not None
                 code = self._guard.returncode
                 raise SimulatorError(f"the CARLA server ended at its start (exit {code}): {self._output()}")
-            if answers(port):
+            if answers(port) and self._greets(port, left):
                 return
             time.sleep(0.1)
         self.stop()
         raise SimulatorError(
             f"the CARLA server did not answer within {self._config.start_timeout:g} s: {self._output()}"
         )
+
+    def _greets(self, port: int, limit: float) -> bool:
+        """Whether it tells a client its version and its map within `limit` [s]."""
+        if find_spec("carla") is None:
+            logger.warning("the carla package is not installed: an open port is taken as the server's answer")
+            return True
+        timeout = min(self._config.timeout, limit)
+        try:
+            greeting(
+                replace(self._config, host="127.0.0.1", port=port, timeout=timeout), self.is_alive, limit
+            )
+        except SetupError:
+            self.stop()
+            raise
+        except SimulatorError as error:
+            logger.debug("the CARLA server is not ready: %s", error)
+            return False
+        return True
 
     def _output(self) -> str:
         """Where its output is, and how that ends."""

@@ -16,6 +16,7 @@ import pytest
 from helpers.carla import MAIN
 from semore_gym import CarlaConfig
 from semore_gym.backends.base import CameraConfig, Control, SimulatorError
+from semore_gym.backends.carla.client import greeting
 from semore_gym.backends.carla.server import CarlaServer, answers, free_ports
 from semore_gym.scenarios import SCENARIOS
 
@@ -115,6 +116,27 @@ def test_a_slow_start_is_waited_for(config, tmp_path):
     server = CarlaServer(replace(config, server=str(slow)))
     assert answers(server.start())
     server.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["--slow-load", "--proxied"])
+def test_an_open_port_is_not_yet_a_server(fault, config, tmp_path):
+    loading = program(tmp_path, f"{sys.executable} {MAIN} {fault} 4 $*")
+    patient = replace(config, server=str(loading), timeout=1.0)
+    server = CarlaServer(patient)
+    port = server.start()
+    assert greeting(replace(patient, port=port)) == "CARLA 0.9.16, map Town01"
+    server.stop()
+    with pytest.raises(SimulatorError, match="did not answer within 3 s"):
+        CarlaServer(replace(patient, start_timeout=3.0)).start()
+
+
+def test_a_server_of_another_version_is_said_at_its_start(config, tmp_path):
+    other = program(tmp_path, f"{sys.executable} {MAIN} --version 0.9.15 $*")
+    server = CarlaServer(replace(config, server=str(other)))
+    with pytest.raises(SimulatorError, match=r"the server at .* is 0\.9\.15"):
+        server.start()
+    assert not server.is_alive()
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,14 @@ import argparse
 import asyncio
 import os
 import signal
+import time
 
 
 def add_faults(parser: argparse.ArgumentParser) -> None:
     """Options, each a tick of the server's life (0 = never) unless it says otherwise."""
     parser.add_argument("--slow-start", type=float, default=0.0, help="seconds before it listens")
+    parser.add_argument("--slow-load", type=float, default=0.0, help="seconds in which it answers no call")
+    parser.add_argument("--proxied", type=float, default=0.0, help="seconds in which it drops connections")
     parser.add_argument("--drop-at", type=int, default=0, help="close the connection instead of ticking")
     parser.add_argument("--hang-at", type=int, default=0, help="never answer this tick")
     parser.add_argument("--die-at", type=int, default=0, help="kill the server by SIGKILL")
@@ -35,9 +38,14 @@ class Faults:
         self.plan = plan
         self.ticks = 0
         self.spawns = 0
+        self.began = time.monotonic()
 
     async def before(self, name: str) -> None:
         """Called before each call is answered."""
+        age = time.monotonic() - self.began
+        if age < self.plan.proxied:
+            raise ConnectionError
+        await asyncio.sleep(max(self.plan.slow_load - age, 0.0))
         if name != "tick_cue":
             return
         self.ticks += 1
