@@ -12,7 +12,7 @@ import carla
 import numpy as np
 
 from semore_gym.backends.carla.config import DT
-from semore_gym.backends.carla.connection import ROLE, free_port
+from semore_gym.backends.carla.connection import blueprint_of, free_port
 from semore_gym.backends.carla.lanes import LanePath
 from semore_gym.backends.carla.walkers import Crossing
 from semore_gym.scenarios.base import Actor, Cross, Cruise, Episode
@@ -20,8 +20,10 @@ from semore_gym.scenarios.base import Actor, Cross, Cruise, Episode
 logger = logging.getLogger(__name__)
 
 DROP = 0.3  # height above the road at which vehicles are put into the world [m]
-WALKER_HEIGHT = 1.0  # of a walker's middle, where CARLA measures it [m]
-NUDGES = (0.0, 2.0, -2.0, 4.0, -4.0)  # tried along the road where a place is taken [m]
+WALKER_HEIGHT = 1.2  # of a walker's middle above the road: 0.93 to its feet, a kerb, and a little air [m]
+# tried where a place is taken: along the road and upwards, where a walker's feet may be in a kerb [m]
+NUDGES = ((0.0, 0.0), (0.0, 0.3), (2.0, 0.0), (-2.0, 0.3), (4.0, 0.0), (-4.0, 0.3))
+FEWEST = 0.5  # share of the actors without whom there is no episode
 COLORS = ("10,20,60", "120,10,10", "180,180,180", "20,20,20", "235,235,235", "15,70,40", "200,140,20")
 RESPAWN_PERIOD = 10  # [ticks]
 KMH = 3.6  # km/h in a m/s
@@ -129,25 +131,33 @@ class Cast:
         return manager
 
     def _spawn(self, specs: tuple[Actor, ...]) -> list[tuple[Actor, carla.Actor]]:
-        """Put the actors into the world, nudged along the road where something stands in the way."""
+        """Put the actors into the world, nudged along the road and upwards where something is in the way."""
         numbers: dict[int, int] = {}
-        for nudge in NUDGES:
+        reasons: dict[int, str] = {}
+        for along, up in NUDGES:
             missing = [i for i in range(len(specs)) if i not in numbers]
             if not missing:
                 break
-            batch = [self._spawn_command(specs[i], self._pose(specs[i], specs[i].s + nudge)) for i in missing]
+            batch = [
+                self._spawn_command(specs[i], self._pose(specs[i], specs[i].s + along, up)) for i in missing
+            ]
             for i, answer in zip(missing, self._client.apply_batch_sync(batch, False), strict=True):
-                if not answer.error:
+                if answer.error:
+                    reasons[i] = answer.error
+                else:
                     numbers[i] = answer.actor_id
-        refused = [specs[i] for i in range(len(specs)) if i not in numbers]
+        refused = [i for i in range(len(specs)) if i not in numbers]
         if refused:
-            logger.warning("%d of %d actors found no room: %s", len(refused), len(specs), refused)
+            told = "; ".join(f"{specs[i].blueprint} at s = {specs[i].s:.1f} m: {reasons[i]}" for i in refused)
+            said = f"the CARLA server refused {len(refused)} of {len(specs)} actors: {told}"
+            if len(numbers) < FEWEST * len(specs):
+                raise RuntimeError(said)
+            logger.warning(said)
         self._world.tick()
         return [(specs[i], self._world.get_actor(number)) for i, number in sorted(numbers.items())]
 
     def _spawn_command(self, spec: Actor, pose: carla.Transform) -> Any:
-        blueprint = self._world.get_blueprint_library().find(spec.blueprint)
-        blueprint.set_attribute("role_name", ROLE)
+        blueprint = blueprint_of(self._world.get_blueprint_library(), spec.blueprint)
         if blueprint.has_attribute("color"):
             blueprint.set_attribute("color", str(self._rng.choice(COLORS)))
         if blueprint.has_attribute("is_invincible"):  # such people, CARLA's default, are driven through
@@ -163,9 +173,9 @@ class Cast:
             spawn = spawn.then(step)
         return spawn
 
-    def _pose(self, spec: Actor, s: float) -> carla.Transform:
+    def _pose(self, spec: Actor, s: float, up: float = 0.0) -> carla.Transform:
         height = WALKER_HEIGHT if spec.blueprint.startswith("walker.") else DROP
-        return self._path.transform(spec.lane, s, spec.offset, height)
+        return self._path.transform(spec.lane, s, spec.offset, height + up)
 
     def _member(self, spec: Actor, actor: carla.Actor) -> Member:
         extent = actor.bounding_box.extent

@@ -35,8 +35,10 @@ def main(port: int) -> None:
             answer = getattr(session, name)(*arguments)
         except SetupError as error:
             answer = Failed(str(error), final=True)
-        except (RuntimeError, ImportError, OSError) as error:
-            answer = Failed(f"{type(error).__name__}: {error}", final=isinstance(error, ImportError))
+        except (RuntimeError, OSError) as error:
+            answer = Failed(f"{type(error).__name__}: {error}", final=False)
+        except Exception as error:  # noqa: BLE001  the environment must hear of it: this process ends with it
+            answer = Failed(f"{type(error).__name__}: {error}", final=True)
         connection.send(answer)
 
 

@@ -80,6 +80,36 @@ def _synchronize(world: carla.World) -> None:
         world.apply_settings(settings)
 
 
+def blueprint_of(library: carla.BlueprintLibrary, name: str) -> carla.ActorBlueprint:
+    """Find a blueprint, ours by its role name.
+
+    Raises:
+        SetupError: If the server has none of that name.
+    """
+    try:
+        blueprint = library.find(name)
+    except IndexError:
+        alike = sorted(each.id for each in library.filter(name.rpartition(".")[0] + ".*"))
+        raise SetupError(
+            f"the CARLA server has no blueprint {name!r}; of that kind it has: {', '.join(alike) or 'none'}"
+        ) from None
+    blueprint.set_attribute("role_name", ROLE)
+    return blueprint
+
+
+def check_drawing(world: carla.World) -> None:
+    """See that the server draws, before cameras are waited for.
+
+    Raises:
+        SetupError: If it is in the mode without rendering, whoever left it so.
+    """
+    if world.get_settings().no_rendering_mode:
+        raise SetupError(
+            "the CARLA server is in no-rendering mode, in which cameras send no picture: another program has "
+            "left it so; set `no_rendering_mode` of its settings to False, or start it anew"
+        )
+
+
 def free_port() -> int:
     """A TCP port that nobody listens on now, for a traffic manager."""
     with socket.socket() as probe:

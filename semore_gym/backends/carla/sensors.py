@@ -10,6 +10,7 @@ import carla
 import numpy as np
 
 from semore_gym.backends.base import CameraConfig, Image
+from semore_gym.backends.carla.connection import blueprint_of
 
 ROOF = carla.Transform(carla.Location(x=1.6, z=1.7))
 CHASE = carla.Transform(carla.Location(x=-7.5, z=3.6), carla.Rotation(pitch=-12.0))
@@ -109,7 +110,7 @@ class Events(Sensor):
 def camera_blueprint(library: carla.BlueprintLibrary, kind: str, roof: CameraConfig) -> carla.ActorBlueprint:
     """The blueprint of a camera, its attributes set."""
     config = CHASE_CAMERA if kind == "chase" else roof
-    blueprint = library.find(BLUEPRINTS[kind])
+    blueprint = blueprint_of(library, BLUEPRINTS[kind])
     values = {"image_size_x": config.width, "image_size_y": config.height, "fov": config.fov}
     for name, value in {**values, **(LENS if "rgb" in BLUEPRINTS[kind] else {})}.items():
         blueprint.set_attribute(name, str(value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict
 
@@ -11,7 +12,13 @@ from semore_gym.backends.base import CameraConfig, Control, Surroundings, Tick
 from semore_gym.backends.carla.cast import DROP, Cast
 from semore_gym.backends.carla.channel import SharedPictures
 from semore_gym.backends.carla.config import DT, CarlaConfig
-from semore_gym.backends.carla.connection import ROLE, connect, synchronous_world
+from semore_gym.backends.carla.connection import (
+    ROLE,
+    blueprint_of,
+    check_drawing,
+    connect,
+    synchronous_world,
+)
 from semore_gym.backends.carla.driver import drive
 from semore_gym.backends.carla.instruments import Instruments
 from semore_gym.backends.carla.lanes import LanePath
@@ -19,6 +26,7 @@ from semore_gym.backends.carla.sensors import CHASE, ROOF, Camera, Events, camer
 from semore_gym.backends.carla.surroundings import look_around
 from semore_gym.backends.embedded.roads import road
 from semore_gym.scenarios.base import Episode
+from semore_gym.scenarios.weather import Weather
 
 EGO = "vehicle.tesla.model3"
 FIRST_PICTURE = 20  # ticks within which a new camera must have sent one
@@ -58,7 +66,7 @@ class Session:
             self._cast = None
         if episode.location.carla_map != self._map_name:
             self._enter(episode.location.carla_map)
-        self._world.set_weather(carla.WeatherParameters(**asdict(episode.weather)))
+        self._set_weather(episode.weather)
         self._path = LanePath(self._map, episode)
         self._path_s = episode.ego.s
         # the server's own is 30 km/h until the ego has passed a sign
@@ -129,6 +137,20 @@ class Session:
         self._map = self._world.get_map()
         self._map_name = map_name
 
+    def _set_weather(self, weather: Weather) -> None:
+        """Change the weather, and see that it has changed: nobody else would notice."""
+        wanted = asdict(weather)
+        self._world.set_weather(carla.WeatherParameters(**wanted))
+        now = self._world.get_weather()
+        wrong = {
+            name: getattr(now, name)
+            for name, value in wanted.items()
+            if not math.isclose(math.remainder(getattr(now, name) - value, 360.0), 0.0, abs_tol=1e-3)
+        }
+        if wrong:
+            expected = {name: wanted[name] for name in wrong}
+            raise RuntimeError(f"the CARLA server did not take the weather: wanted {expected}, has {wrong}")
+
     def _leave(self) -> None:
         """Stop the sensors, then destroy them and the ego."""
         self._world.tick()  # a picture on its way when its camera stops aborts the library
@@ -153,13 +175,13 @@ class Session:
 
     def _spawn_ego(self, pose: carla.Transform) -> None:
         library = self._world.get_blueprint_library()
-        blueprint = library.find(EGO)
+        blueprint = blueprint_of(library, EGO)
         blueprint.set_attribute("role_name", f"{ROLE}.hero")
         ego = self._world.spawn_actor(blueprint, pose)
         assert isinstance(ego, carla.Vehicle)
         self._ego = ego
         self._hits, self._marks = (
-            Events(self._spawn_sensor(library.find(name), carla.Transform())) for name in EVENTS
+            Events(self._spawn_sensor(blueprint_of(library, name), carla.Transform())) for name in EVENTS
         )
 
     def _spawn_sensor(self, blueprint: carla.ActorBlueprint, mount: carla.Transform) -> carla.Sensor:
@@ -172,6 +194,7 @@ class Session:
         """Spawn cameras and tick until each has sent its first picture, which takes its stream a moment."""
         if not kinds:
             return
+        check_drawing(self._world)
         library = self._world.get_blueprint_library()
         for kind in kinds:
             blueprint = camera_blueprint(library, kind, self._camera)

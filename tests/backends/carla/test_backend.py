@@ -241,6 +241,39 @@ def test_a_killed_environment_leaves_no_client(carla_address, tmp_path):
     assert not psutil.pid_exists(pid)
 
 
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (
+            ("--without", "walker.pedestrian.0001"),
+            r"no blueprint 'walker\.pedestrian\.0001'; .*\.0002",
+        ),
+        (("--without", "sensor.camera.rgb"), r"no blueprint 'sensor\.camera\.rgb'; .*sensor\.camera\.depth"),
+        (("--no-rendering",), "server is in no-rendering mode"),
+        (("--no-weather",), "set weather|did not take the weather"),
+        (
+            ("--kerb", "9"),
+            r"refused \d of \d actors: walker\.\S+ at s = .* m: spawn failed because",
+        ),
+    ],
+)
+def test_what_a_server_lacks_or_refuses_is_said(fault, said, start_carla, backend_on):
+    backend = backend_on(start_carla(*fault).port, attempts=1)
+    walkers = tuple(actor for actor in episode(seed=1).actors if actor.blueprint.startswith("walker."))
+    start = time.monotonic()
+    with pytest.raises(SimulatorError, match=said):
+        backend.reset(replace(episode(), actors=walkers))
+    assert time.monotonic() - start < 8.0
+
+
+@pytest.mark.parametrize("kerb", ["0.2", "0.4"])
+def test_people_stand_on_a_high_kerb(kerb, start_carla, backend_on):
+    backend = backend_on(start_carla("--kerb", kerb).port)
+    placed = episode()
+    backend.reset(placed)
+    assert len(backend.surroundings().others) == len(placed.actors)
+
+
 def test_the_ego_takes_throttle_from_the_first_tick(start_carla, backend_on):
     backend = backend_on(start_carla().port)
     backend.reset(episode())

@@ -42,7 +42,9 @@ class Calls:
             "get_map_data": lambda: opendrive(world.simulation.road),
             "get_required_files": lambda *_: [],
             "get_available_maps": lambda: list(MAPS),
-            "get_actor_definitions": definitions,
+            "get_actor_definitions": lambda: [
+                row for row in definitions() if world.faults is None or row[1] != world.faults.plan.without
+            ],
             "get_actors_by_id": lambda numbers: [self._described(n) for n in numbers if n in world.actors],
             "get_actor_bounding_box": self._bounding_box,
             "get_weather_parameters": lambda: world.weather,

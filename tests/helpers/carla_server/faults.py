@@ -22,6 +22,10 @@ def add_faults(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-picture-at", type=int, default=0, help="send no pictures of this tick")
     parser.add_argument("--late-picture-at", type=int, default=0, help="send them half a second late")
     parser.add_argument("--twice-at", type=int, default=0, help="send them twice")
+    parser.add_argument("--kerb", type=float, default=0.0, help="height of every sidewalk, in metres")
+    parser.add_argument("--without", default="", help="a blueprint that the catalogue lacks")
+    parser.add_argument("--no-rendering", action="store_true", help="whether it starts in that mode")
+    parser.add_argument("--no-weather", action="store_true", help="whether it refuses every weather")
     parser.add_argument(
         "--refuse-spawns", type=int, default=0, help="how many spawns to refuse, from the 4th"
     )

@@ -27,6 +27,7 @@ async def main(arguments: argparse.Namespace) -> None:
 
     faults = Faults(arguments)
     world.faults = faults
+    world.settings[1] = arguments.no_rendering
 
     rpc = RpcServer(calls.queries(), calls.commands(), calls.bare(), faults.before)
     await asyncio.start_server(streams.serve, "127.0.0.1", arguments.port + 1)

@@ -16,6 +16,7 @@ from helpers.carla_server.wire import COLLISION, WORLD, Pose, collision, header,
 from semore_gym.scenarios.weather import Weather
 
 NOON = [float(value) for value in vars(Weather(sun_altitude_angle=45.0)).values()]
+HALF_A_WALKER = 0.93  # from its middle to its feet, as CARLA measures it [m]
 FREE = [False, False, [False], True, 0.01, 10, 0.0, False, 3000.0, 2000.0, True]  # settings
 
 
@@ -78,6 +79,8 @@ class CarlaWorld:
         token = self.streams.token() if sensor else b""
         if self.faults and self.faults.refuses_spawn():
             raise RefusedError("spawn refused")
+        if self.faults and kind.startswith("walker.") and pose.z - HALF_A_WALKER < self.faults.plan.kerb:
+            raise RefusedError("spawn failed because of collision at spawn position")
         actor = self.simulation.spawn(description, pose, parent, token)
         if actor is None:
             raise RefusedError("unable to spawn actor: something is in the way")
@@ -97,6 +100,8 @@ class CarlaWorld:
 
     def set_weather(self, weather: list[float]) -> None:
         """Change the weather."""
+        if self.faults and self.faults.plan.no_weather:
+            raise RefusedError("unable to set weather")
         self.weather = weather
         self._cameras.begin(self.simulation.road, weather)
 
@@ -147,7 +152,7 @@ class CarlaWorld:
             for actor in self.actors.values()
             if actor.kind.startswith("sensor.camera.") and self.streams.listened(actor.token)
         ]
-        if not listened:
+        if not listened or self.settings[1]:
             return
         self._cameras.look(*self.simulation.actor_states())
         for camera in listened:
