@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LIGHTS_BELOW = 8.0  # altitude of the sun [deg]
+
 
 @dataclass(frozen=True)
 class Weather:
@@ -17,12 +19,17 @@ class Weather:
     sun_altitude_angle: float = 0.0  # how high the sun is: -90 at midnight, 90 at midday [deg]
     fog_density: float = 0.0  # [0, 100]
     fog_distance: float = 0.0  # where the fog starts [m]
-    wetness: float = 0.0  # [0, 100]
     fog_falloff: float = 0.0
+    wetness: float = 0.0  # [0, 100]
     scattering_intensity: float = 1.0
     mie_scattering_scale: float = 0.03
     rayleigh_scattering_scale: float = 0.0331
     dust_storm: float = 0.0  # [0, 100]
+
+    @property
+    def is_dark(self) -> bool:
+        """Whether who drives has the lights on."""
+        return self.sun_altitude_angle < LIGHTS_BELOW
 
 
 WEATHERS: dict[str, Weather] = {

@@ -26,6 +26,7 @@ NUDGES = ((0.0, 0.0), (0.0, 0.3), (2.0, 0.0), (-2.0, 0.3), (4.0, 0.0), (-4.0, 0.
 FEWEST = 0.5  # share of the actors without whom there is no episode
 COLORS = ("10,20,60", "120,10,10", "180,180,180", "20,20,20", "235,235,235", "15,70,40", "200,140,20")
 RESPAWN_PERIOD = 10  # [ticks]
+UNLIT = {"vehicle.audi.a2": "vehicle.lincoln.mkz_2020"}  # who has no lamps: who drives with lights instead
 KMH = 3.6  # km/h in a m/s
 LIGHTS = {
     "off": carla.VehicleLightState.NONE,
@@ -58,6 +59,7 @@ class Cast:
 
     def __init__(self, client: carla.Client, world: carla.World, path: LanePath, episode: Episode) -> None:
         self._client, self._world, self._path = client, world, path
+        self._dark = episode.weather.is_dark
         self._rng = np.random.default_rng(episode.seed)
         self._direction = 1.0 if episode.ego.lane < 0 else -1.0
         self._ticks = 0
@@ -134,12 +136,13 @@ class Cast:
         """Put the actors into the world, nudged along the road and upwards where something is in the way."""
         numbers: dict[int, int] = {}
         reasons: dict[int, str] = {}
+        places = [self._path.on_road(spec.s) for spec in specs]
         for along, up in NUDGES:
             missing = [i for i in range(len(specs)) if i not in numbers]
             if not missing:
                 break
             batch = [
-                self._spawn_command(specs[i], self._pose(specs[i], specs[i].s + along, up)) for i in missing
+                self._spawn_command(specs[i], self._pose(specs[i], places[i] + along, up)) for i in missing
             ]
             for i, answer in zip(missing, self._client.apply_batch_sync(batch, False), strict=True):
                 if answer.error:
@@ -157,14 +160,16 @@ class Cast:
         return [(specs[i], self._world.get_actor(number)) for i, number in sorted(numbers.items())]
 
     def _spawn_command(self, spec: Actor, pose: carla.Transform) -> Any:
-        blueprint = blueprint_of(self._world.get_blueprint_library(), spec.blueprint)
+        lights = self._lights(spec)
+        name = spec.blueprint if lights == "off" else UNLIT.get(spec.blueprint, spec.blueprint)
+        blueprint = blueprint_of(self._world.get_blueprint_library(), name)
         if blueprint.has_attribute("color"):
             blueprint.set_attribute("color", str(self._rng.choice(COLORS)))
         if blueprint.has_attribute("is_invincible"):  # such people, CARLA's default, are driven through
             blueprint.set_attribute("is_invincible", "false")
         command, then = carla.command, []
-        if spec.blueprint.startswith("vehicle.") and spec.lights != "off":
-            then.append(command.SetVehicleLightState(command.FutureActor, LIGHTS[spec.lights]))  # type: ignore[arg-type]
+        if spec.blueprint.startswith("vehicle.") and lights != "off":
+            then.append(command.SetVehicleLightState(command.FutureActor, LIGHTS[lights]))  # type: ignore[arg-type]
         if isinstance(spec.behaviour, Cruise):
             assert self._manager is not None
             then.append(command.SetAutopilot(command.FutureActor, True, self._manager.get_port()))  # type: ignore[arg-type]
@@ -172,6 +177,11 @@ class Cast:
         for step in then:
             spawn = spawn.then(step)
         return spawn
+
+    def _lights(self, spec: Actor) -> str:
+        """An actor's lights; in the dark who drives without any has low beams."""
+        drives = isinstance(spec.behaviour, Cruise)
+        return "low" if spec.lights == "off" and drives and self._dark else spec.lights
 
     def _pose(self, spec: Actor, s: float, up: float = 0.0) -> carla.Transform:
         height = WALKER_HEIGHT if spec.blueprint.startswith("walker.") else DROP

@@ -48,6 +48,19 @@ class LanePath:
         pose.rotation.yaw += 0.0 if ego_side else 180.0
         return pose
 
+    def on_road(self, s: float) -> float:
+        """Where the scenario's `s` is on its road: past its end, as far from the ego's start [m]."""
+        if self._lane > 0 or self._exists(s):
+            return s
+        end, beyond = self._start, s
+        while beyond - end > 0.1:
+            middle = (end + beyond) / 2
+            end, beyond = (middle, beyond) if self._exists(middle) else (end, middle)
+        return self._start + (s - self._start) % (end - self._start)
+
+    def _exists(self, s: float) -> bool:
+        return self._map.get_waypoint_xodr(self._road, self._lane, s) is not None
+
     def lane_offset(self, lane: int) -> float:
         """How far a lane's centre lies to the left of the ego's, at the start [m]."""
         if lane not in self._offsets:

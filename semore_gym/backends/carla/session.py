@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import carla
 
 from semore_gym.backends.base import CameraConfig, Control, Surroundings, Tick
-from semore_gym.backends.carla.cast import DROP, Cast
+from semore_gym.backends.carla.cast import DROP, LIGHTS, Cast
 from semore_gym.backends.carla.channel import SharedPictures
 from semore_gym.backends.carla.config import DT, CarlaConfig
 from semore_gym.backends.carla.connection import (
@@ -26,9 +26,10 @@ from semore_gym.backends.carla.sensors import CHASE, ROOF, Camera, Events, camer
 from semore_gym.backends.carla.surroundings import look_around
 from semore_gym.backends.embedded.roads import road
 from semore_gym.scenarios.base import Episode
-from semore_gym.scenarios.weather import Weather
+from semore_gym.scenarios.weather import WEATHERS, Weather
 
 EGO = "vehicle.tesla.model3"
+HAZE = {"fog_density": 3.0, "fog_distance": 0.75, "fog_falloff": 0.1}  # that CARLA's own CloudyNoon has
 FIRST_PICTURE = 20  # ticks within which a new camera must have sent one
 EVENTS = ("sensor.other.collision", "sensor.other.lane_invasion")
 
@@ -77,6 +78,7 @@ class Session:
             self._add_cameras(*self._camera.kinds)
             self._equipped = True
         self._place_ego(start)
+        self._ego.set_light_state(LIGHTS["low" if episode.weather.is_dark else "off"])
         self._cast = Cast(self._client, self._world, self._path, episode)
         self._cast.begin()
         self._frame = 0
@@ -139,7 +141,7 @@ class Session:
 
     def _set_weather(self, weather: Weather) -> None:
         """Change the weather, and see that it has changed: nobody else would notice."""
-        wanted = asdict(weather)
+        wanted = asdict(replace(weather, **HAZE) if weather == WEATHERS["cloudy_noon"] else weather)
         self._world.set_weather(carla.WeatherParameters(**wanted))
         now = self._world.get_weather()
         wrong = {

@@ -18,8 +18,11 @@ from semore_gym import CarlaConfig
 from semore_gym.backends.base import CameraConfig, Control, SimulatorError
 from semore_gym.scenarios import SCENARIOS
 from semore_gym.scenarios.base import Actor, Cross, Respawn, RoadPosition
+from semore_gym.scenarios.weather import WEATHERS
 
 pytest.importorskip("carla", reason="the carla client has no wheel for this Python or platform")
+
+import carla
 
 from semore_gym.backends.carla.backend import CarlaBackend
 
@@ -216,8 +219,13 @@ def test_fifty_resets_leave_nobody_behind(carla_address, backend_on):
 
 def census(port):
     """How many of each kind are on a server."""
+    return ask(port, "census")
+
+
+def ask(port, name):
+    """The answer of a server's call without arguments."""
     with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.sendall(msgpack.packb([0, 0, "census", [[False]]]))
+        connection.sendall(msgpack.packb([0, 0, name, [[False]]]))
         return msgpack.unpackb(connection.recv(65536))[3][0][1]
 
 
@@ -272,6 +280,29 @@ def test_people_stand_on_a_high_kerb(kerb, start_carla, backend_on):
     placed = episode()
     backend.reset(placed)
     assert len(backend.surroundings().others) == len(placed.actors)
+
+
+def test_everybody_who_drives_at_night_has_lights(carla_address, backend_on):
+    port = int(carla_address().rpartition(":")[2])
+    backend, dark = backend_on(port), episode("HighBeam")
+    audi = replace(dark.actors[1], blueprint="vehicle.audi.a2")  # it has no lamps on CARLA
+    backend.reset(replace(dark, actors=(dark.actors[0], audi)))
+    lights = sorted((kind, state & 0b111) for kind, state in ask(port, "lights"))
+    assert lights == [
+        ("vehicle.bh.crossbike", 0b011),
+        ("vehicle.lincoln.mkz_2020", 0b101),
+        ("vehicle.tesla.model3", 0b011),
+    ]
+    backend.reset(episode("JayWalk"))
+    assert {state for _, state in ask(port, "lights")} == {0}
+
+
+def test_noon_is_carlas_own(carla_address, backend_on):
+    port = int(carla_address().rpartition(":")[2])
+    backend_on(port).reset(episode())
+    noon = carla.WeatherParameters.CloudyNoon
+    weather = ask(port, "get_weather_parameters")
+    assert weather == pytest.approx([getattr(noon, name) for name in vars(WEATHERS["cloudy_noon"])])
 
 
 def test_the_ego_takes_throttle_from_the_first_tick(start_carla, backend_on):

@@ -29,6 +29,19 @@ def test_the_path_counts_on_beyond_the_scenarios_road():
     assert path.follow(200.0, elsewhere.get_waypoint_xodr(9, -1, 3.0), 0.5) == 200.5
 
 
+def test_nobody_starts_past_the_roads_end():
+    town01 = carla.Map("street", STREET.replace('length="3000.0"', 'length="224.25"'))
+    crowd = SCENARIOS.load("JayWalk")(walkers=(30, 30)).episode(np.random.default_rng(0))
+    path = LanePath(town01, crowd)
+    places = [(spec.lane, path.on_road(spec.s), spec.s) for spec in crowd.actors]
+    assert all(0.0 < place < 224.25 for _, place, _ in places)
+    assert all(place == s for _, place, s in places if s < 224.0)
+    assert any(s > 230.0 for _, _, s in places)
+    for lane in (-3, 3):
+        along = sorted(place for other, place, _ in places if other == lane)
+        assert min(np.diff(along)) > 0.4  # nobody in anybody else
+
+
 @pytest.mark.parametrize(("junction", "expected"), [("-1", True), ("1", False)])
 def test_the_ground_between_a_junctions_lanes_is_road(junction, expected):
     text = STREET.replace('junction="-1"', f'junction="{junction}"')

@@ -61,6 +61,9 @@ class Calls:
             # not CARLA's: what ticks took [s], and how many of each kind are here, for measuring and tests
             "busy": lambda: world.busy,
             "census": lambda: dict(Counter(actor.kind for actor in world.actors.values())),
+            "lights": lambda: [
+                [actor.kind, actor.lights] for actor in world.actors.values() if actor.body is not None
+            ],
             "is_traffic_manager_running": lambda port: port in world.traffic_managers,
             "get_traffic_manager_running": lambda port: world.traffic_managers[port],
             "add_traffic_manager_running": self._add_traffic_manager,
@@ -91,7 +94,7 @@ class Calls:
             "set_actor_target_angular_velocity": lambda *_: None,
             "apply_control_to_vehicle": self._control_vehicle,
             "apply_control_to_walker": self._control_walker,
-            "set_vehicle_light_state": self._set_lights,
+            "set_vehicle_light_state": lambda number, state: self._set_lights(number, *state),
         }
 
     def bare(self) -> dict[str, Any]:

@@ -19,7 +19,6 @@ Lights = Literal["off", "low", "high"]
 
 SIGHT = 150.0  # how far ahead a leader is looked for [m]
 COLORS = 24  # how many looks there are of each body
-LIGHTS_BELOW = 8.0  # altitude of the sun [deg]
 ELBOW_ROOM = 0.2  # sideways, that traffic keeps when it looks for a leader [m]
 
 
@@ -71,7 +70,7 @@ class RoadUsers:
         self.free: Bools = np.zeros(len(names), bool)
         self._measure()
         colors = rng.integers(COLORS, size=len(names)).tolist()
-        lights = self._lights(episode.weather.sun_altitude_angle < LIGHTS_BELOW)
+        lights = self._lights(episode.weather.is_dark)
         self.states = [
             ActorState(i, name, 0.0, 0.0, color=colors[i], lights=lights[i]) for i, name in enumerate(names)
         ]
