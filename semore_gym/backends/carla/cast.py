@@ -12,7 +12,7 @@ import carla
 import numpy as np
 
 from semore_gym.backends.carla.config import DT
-from semore_gym.backends.carla.connection import blueprint_of, free_port
+from semore_gym.backends.carla.connection import blueprint_of
 from semore_gym.backends.carla.lanes import LanePath
 from semore_gym.backends.carla.walkers import Crossing
 from semore_gym.scenarios.base import Actor, Cross, Cruise, Episode
@@ -55,16 +55,23 @@ class Cast:
         world: Where they live.
         path: The road as the scenario counts it.
         episode: Who they are.
+        manager: Drives those who drive; None where nobody does.
     """
 
-    def __init__(self, client: carla.Client, world: carla.World, path: LanePath, episode: Episode) -> None:
+    def __init__(
+        self,
+        client: carla.Client,
+        world: carla.World,
+        path: LanePath,
+        episode: Episode,
+        manager: carla.TrafficManager | None,
+    ) -> None:
         self._client, self._world, self._path = client, world, path
         self._dark = episode.weather.is_dark
         self._rng = np.random.default_rng(episode.seed)
         self._direction = 1.0 if episode.ego.lane < 0 else -1.0
         self._ticks = 0
-        drivers = any(isinstance(spec.behaviour, Cruise) for spec in episode.actors)
-        self._manager = self._traffic_manager(episode.seed) if drivers else None
+        self._manager = manager
         self.members = [self._member(spec, actor) for spec, actor in self._spawn(episode.actors)]
         self._gone: list[Member] = []  # those of them who have left the world
 
@@ -121,16 +128,6 @@ class Cast:
         numbers = [member.actor.id for member in self.members]
         self._client.apply_batch_sync([carla.command.DestroyActor(number) for number in numbers], False)
         self._world.tick()
-        if self._manager is not None:
-            self._manager.set_synchronous_mode(False)
-            self._manager.shut_down()  # type: ignore[no-untyped-call]
-
-    def _traffic_manager(self, seed: int) -> carla.TrafficManager:
-        manager = self._client.get_trafficmanager(free_port())
-        manager.set_synchronous_mode(True)
-        manager.set_random_device_seed(seed)
-        self._world.tick()  # it began by running free: that round must be over before it drives anybody
-        return manager
 
     def _spawn(self, specs: tuple[Actor, ...]) -> list[tuple[Actor, carla.Actor]]:
         """Put the actors into the world, nudged along the road and upwards where something is in the way."""

@@ -17,6 +17,7 @@ from semore_gym.backends.carla.connection import (
     blueprint_of,
     check_drawing,
     connect,
+    free_port,
     synchronous_world,
 )
 from semore_gym.backends.carla.driver import drive
@@ -25,7 +26,7 @@ from semore_gym.backends.carla.lanes import LanePath
 from semore_gym.backends.carla.sensors import CHASE, ROOF, Camera, Events, camera_blueprint
 from semore_gym.backends.carla.surroundings import look_around
 from semore_gym.backends.embedded.roads import road
-from semore_gym.scenarios.base import Episode
+from semore_gym.scenarios.base import Cruise, Episode
 from semore_gym.scenarios.weather import WEATHERS, Weather
 
 EGO = "vehicle.tesla.model3"
@@ -50,6 +51,7 @@ class Session:
         self._equipped = False  # whether the ego and its sensors are on the map
         self._cameras: dict[str, Camera] = {}
         self._cast: Cast | None = None
+        self._manager: carla.TrafficManager | None = None
         self._world: carla.World
         self._map: carla.Map
         self._ego: carla.Vehicle
@@ -79,7 +81,9 @@ class Session:
             self._equipped = True
         self._place_ego(start)
         self._ego.set_light_state(LIGHTS["low" if episode.weather.is_dark else "off"])
-        self._cast = Cast(self._client, self._world, self._path, episode)
+        drivers = any(isinstance(spec.behaviour, Cruise) for spec in episode.actors)
+        manager = self._traffic_manager(episode.seed) if drivers else None
+        self._cast = Cast(self._client, self._world, self._path, episode, manager)
         self._cast.begin()
         self._frame = 0
         self._instruments = Instruments(self._map, self._ego)
@@ -153,8 +157,21 @@ class Session:
             expected = {name: wanted[name] for name in wrong}
             raise RuntimeError(f"the CARLA server did not take the weather: wanted {expected}, has {wrong}")
 
+    def _traffic_manager(self, seed: int) -> carla.TrafficManager:
+        """The one that lives as long as the map: 2 to 3 MB of each that ends are never freed."""
+        if self._manager is None:
+            self._manager = self._client.get_trafficmanager(free_port())
+            self._manager.set_synchronous_mode(True)
+        self._manager.set_random_device_seed(seed)
+        self._world.tick()  # a new one began by running free: that must be over before it drives anybody
+        return self._manager
+
     def _leave(self) -> None:
-        """Stop the sensors, then destroy them and the ego."""
+        """Stop the sensors, then destroy them and the ego; the traffic manager goes too."""
+        if self._manager is not None:
+            self._manager.set_synchronous_mode(False)
+            self._manager.shut_down()  # type: ignore[no-untyped-call]
+            self._manager = None
         self._world.tick()  # a picture on its way when its camera stops aborts the library
         sensors = [*self._cameras.values(), self._hits, self._marks]
         for camera in self._cameras.values():

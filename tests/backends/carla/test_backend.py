@@ -305,6 +305,16 @@ def test_noon_is_carlas_own(carla_address, backend_on):
     assert weather == pytest.approx([getattr(noon, name) for name in vars(WEATHERS["cloudy_noon"])])
 
 
+def test_a_map_has_one_traffic_manager_however_many_episodes(start_carla, backend_on):
+    port = start_carla("--map", "Town04").port
+    backend = backend_on(port)
+    for seed in range(4):
+        backend.reset(episode("HighWay", seed))
+        backend.tick(Control(throttle=1.0))
+    assert ask(port, "made_traffic_managers") == 1
+    backend.close()
+
+
 def test_the_ego_takes_throttle_from_the_first_tick(start_carla, backend_on):
     backend = backend_on(start_carla().port)
     backend.reset(episode())

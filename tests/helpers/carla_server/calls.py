@@ -64,6 +64,7 @@ class Calls:
             "lights": lambda: [
                 [actor.kind, actor.lights] for actor in world.actors.values() if actor.body is not None
             ],
+            "made_traffic_managers": lambda: world.made_traffic_managers,
             "is_traffic_manager_running": lambda port: port in world.traffic_managers,
             "get_traffic_manager_running": lambda port: world.traffic_managers[port],
             "add_traffic_manager_running": self._add_traffic_manager,
@@ -207,4 +208,5 @@ class Calls:
     def _add_traffic_manager(self, address: list[Any]) -> bool:
         host, port = address
         managers = self.world.traffic_managers
+        self.world.made_traffic_managers += port not in managers
         return bool(managers.setdefault(port, (host, port)) == (host, port))

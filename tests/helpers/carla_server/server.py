@@ -39,6 +39,7 @@ class CarlaWorld:
         self.settings: list[Any] = list(FREE)
         self.weather: list[float] = list(NOON)
         self.traffic_managers: dict[int, Any] = {}
+        self.made_traffic_managers = 0
         self.faults: Faults | None = None
         self._ids = itertools.count(1)
         self._cameras = Cameras()
