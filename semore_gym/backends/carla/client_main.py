@@ -24,6 +24,8 @@ def main(port: int) -> None:
     connection = _connect(port)
     config, camera, path = connection.recv()
     pictures = SharedPictures(camera, path)
+    if os.name == "posix":  # both have mapped it: without a name, nothing is left of it whoever is killed
+        pictures.remove()
     session: Any = None
     while True:
         name, arguments = connection.recv()

@@ -229,6 +229,14 @@ def ask(port, name):
         return msgpack.unpackb(connection.recv(65536))[3][0][1]
 
 
+def test_shared_pictures_have_no_name_that_a_kill_could_leave_behind(carla_address, backend_on):
+    backend = backend_on(int(carla_address().rpartition(":")[2]))
+    backend.reset(episode())
+    assert not os.path.exists(backend._client.pictures.path)
+    assert backend.image("rgb").std() > 10.0
+    assert backend.image("chase").std() > 10.0
+
+
 @pytest.mark.slow
 def test_a_killed_environment_leaves_no_client(carla_address, tmp_path):
     address = carla_address()
