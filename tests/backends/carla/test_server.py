@@ -153,7 +153,9 @@ finish()
 
 def test_walkers_walk(run):
     run("""
-walker = world.spawn_actor(library.find("walker.pedestrian.0001"), at(12, -3, 20.0))
+place = at(12, -3, 20.0)
+place.location.z = 1.0  # of its middle
+walker = world.spawn_actor(library.find("walker.pedestrian.0001"), place)
 walker.apply_control(carla.WalkerControl(carla.Vector3D(0.0, -1.0, 0.0), 2.0))
 world.tick()
 start = walker.get_location().y
