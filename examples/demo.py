@@ -1,4 +1,4 @@
-"""Train Semore on HighWay in less than eight minutes on two cores, compare it with simple policies."""
+"""Train Semore on HighWay for some minutes, compare it with simple policies."""
 
 from rich.console import Console
 
