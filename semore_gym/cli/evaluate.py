@@ -42,7 +42,7 @@ class Evaluate(PolicyCommand):
         with ExitStack() as stack:
             with asked():
                 env = build_vec_env(self, self.n_envs, masks="none")
-                stack.callback(close_vec_env, env)
+                stack.push(lambda kind, *_: close_vec_env(env, interrupted=kind is KeyboardInterrupt))
                 policy = named_policy(self.policy, env, self.algo, self.device, self.seed)
             path.parent.mkdir(parents=True, exist_ok=True)
             result = evaluate(policy, env, self.episodes, self.seed)

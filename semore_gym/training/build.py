@@ -131,15 +131,23 @@ def build_vec_env(config: EnvConfig, n_envs: int, *, masks: str | None = None) -
     return SubprocVecEnv([partial(_monitored_in_process, config, index, masks) for index in range(n_envs)])
 
 
-def close_vec_env(env: VecEnv) -> None:
-    """Close environments, those in processes also where one of them has died."""
-    try:
-        env.close()
-    except (EOFError, ConnectionError):
-        assert isinstance(env, SubprocVecEnv)
-        for process in env.processes:
-            process.terminate()
-            process.join()
+def close_vec_env(env: VecEnv, interrupted: bool = False) -> None:
+    """Close environments, those in processes also where one of them has died.
+
+    Args:
+        env: The environments.
+        interrupted: Whether Ctrl-C may have come in the middle of a message from one of the
+            processes: nobody can be asked anything then, and all are ended.
+    """
+    if not (interrupted and isinstance(env, SubprocVecEnv)):
+        try:
+            env.close()
+            return
+        except (EOFError, ConnectionError):
+            assert isinstance(env, SubprocVecEnv)
+    for process in env.processes:
+        process.terminate()
+        process.join()
 
 
 def build_model(config: TrainConfig, env: VecEnv) -> VisualSAC:
