@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from tyro.conf import Positional
 
-from semore_gym.cli.command import Command, CommandError
+from semore_gym.cli.command import Command, CommandError, asked
 from semore_gym.training.run_folder import RunFolder
 
 
@@ -24,7 +24,8 @@ class Runs(Command):
 
     def run(self, console: Console) -> int:
         """List them, those that changed last at the end."""
-        found = list(find_runs(self.folder))
+        with asked():
+            found = list(find_runs(self.folder))
         if not found:
             raise CommandError(f"no run in {self.folder.absolute()}")
         table = Table(Column("run", overflow="fold"), "agent steps", "state", "reward", box=box.SIMPLE)
@@ -44,9 +45,12 @@ def find_runs(folder: Path) -> Iterator[RunFolder]:
 def _row(run: RunFolder, root: Path) -> tuple[str, str, str, str]:
     episodes, evaluations = run.rows("episodes"), run.rows("evaluations")
     done = max((int(rows[-1]["agent_steps"]) for rows in (episodes, evaluations) if rows), default=0)
-    process = run.trained_by()
-    state = (
-        "finished" if run.finished else "stopped" if process is None else f"training, process {process.pid}"
-    )
     reward = f"{float(evaluations[-1]['episode_reward']):.1f}" if evaluations else ""
-    return str(run.path.relative_to(root)), f"{done:,} of {run.config.steps:,}", state, reward
+    return str(run.path.relative_to(root)), f"{done:,} of {run.config.steps:,}", _state(run), reward
+
+
+def _state(run: RunFolder) -> str:
+    process = run.trained_by()
+    if process is not None:
+        return f"training, process {process.pid}"
+    return "finished" if run.finished else "stopped"

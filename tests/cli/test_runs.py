@@ -72,3 +72,9 @@ def test_a_run_that_is_being_trained_is_not_joined(run, training, capsys):
 def test_no_runs_are_told(capsys):
     assert exit_code(["runs", "nowhere"]) == 2
     assert "no run in" in capsys.readouterr().err
+
+
+def test_a_damaged_config_is_told_in_one_line(run, capsys):
+    (run.path / "config.json").write_text("{")
+    assert exit_code(["runs"]) == 2
+    assert "config.json cannot be used" in plain(capsys.readouterr().err)
