@@ -119,7 +119,7 @@ def _draw(axes: Any, rows: list[dict[str, float]], name: str, references: Mappin
     axes.grid(axis="y", color="0.9")
     axes.set_axisbelow(True)
     axes.set_xlim(left=0)
-    axes.legend(frameon=False, fontsize="small", loc="best")
+    axes.legend(framealpha=0.9, edgecolor="none", fontsize="small", loc="best")  # lines may pass below it
     if steps[-1] and "simulator_ticks" in rows[-1]:
         _add_ticks(axes, rows[-1]["simulator_ticks"] / steps[-1])
 
