@@ -12,9 +12,9 @@ LOCATION = Location("street", "Town01", 12)
 GROUPS = (20.0, 100.0, *(float(s) for s in range(140, 460, 40)))  # where people stand together, s [m]
 GROUP_STEP = 0.7  # between neighbours in a group, so that nobody walks through anybody else [m]
 PARKED_S = (28.0, 95.0)  # where cars park [m]
-CAR_ROOM = 5.4  # that a parked car takes [m]
+CAR_ROOM = 6.0  # that a parked car takes [m]
+PARKED_ASIDE = 3.1  # from the middle of a driving lane to that of a parked car, none of which reaches into it [m]
 SIDEWALKS = (-3, 3)
-PARKING = (-2, 2)
 KERB_OFFSET = 0.85  # from the middle of a sidewalk towards the road, to stand at the kerb [m]
 WALKERS = ("walker.pedestrian.0001", "walker.pedestrian.0002")
 PARKED = ("vehicle.audi.a2", "vehicle.lincoln.mkz_2020", "vehicle.nissan.patrol_2021")
@@ -94,10 +94,12 @@ class JayWalk(Scenario):
         )
 
     def _car(self, s: float, rng: np.random.Generator) -> Actor:
+        blueprint, lane = str(rng.choice(PARKED)), int(rng.choice((-1, 1)))
         return Actor(
-            blueprint=str(rng.choice(PARKED)),
-            lane=int(rng.choice(PARKING)),
+            blueprint=blueprint,
+            lane=lane,
             s=s,
             behaviour=Stand(),
+            offset=PARKED_ASIDE * lane,
             respawn=Respawn(behind=30.0, ahead=(80.0, 160.0)),
         )

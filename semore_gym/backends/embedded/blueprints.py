@@ -1,4 +1,4 @@
-"""The road users that the embedded simulator knows, by CARLA's blueprint ids."""
+"""The road users that the embedded simulator knows: CARLA 0.9.16's blueprint ids and bounding boxes."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ BODIES: dict[str, Body] = {
     EGO: Body("car", "sedan", 4.79, 2.16, 1.49, 1845.0),
     "vehicle.audi.a2": Body("car", "hatchback", 3.71, 1.79, 1.55, 1200.0),
     "vehicle.lincoln.mkz_2020": Body("car", "sedan", 4.89, 1.84, 1.49, 1700.0),
-    "vehicle.nissan.patrol_2021": Body("car", "suv", 4.60, 1.93, 1.85, 2100.0),
+    "vehicle.nissan.patrol_2021": Body("car", "suv", 5.57, 2.15, 2.05, 2100.0),
     "vehicle.mercedes.sprinter": Body("truck", "van", 5.92, 1.99, 2.56, 2600.0),
-    "vehicle.carlamotors.european_hgv": Body("truck", "lorry", 7.94, 2.60, 3.45, 9000.0),
-    "vehicle.bh.crossbike": Body("bicycle", "bicycle", 1.49, 0.86, 1.80, 90.0),
-    "walker.pedestrian.0001": Body("walker", "walker", 0.38, 0.50, 1.80, 75.0),
-    "walker.pedestrian.0002": Body("walker", "walker", 0.36, 0.48, 1.70, 65.0),
-    "walker.pedestrian.0009": Body("walker", "walker", 0.30, 0.40, 1.25, 35.0),
+    "vehicle.carlamotors.european_hgv": Body("truck", "lorry", 7.94, 2.89, 3.46, 9000.0),
+    "vehicle.bh.crossbike": Body("bicycle", "bicycle", 1.51, 0.87, 1.61, 90.0),
+    "walker.pedestrian.0001": Body("walker", "walker", 0.38, 0.38, 1.86, 75.0),
+    "walker.pedestrian.0002": Body("walker", "walker", 0.38, 0.38, 1.86, 65.0),
+    "walker.pedestrian.0009": Body("walker", "walker", 0.50, 0.50, 1.10, 35.0),
 }
