@@ -62,12 +62,18 @@ def drive_in_window(policy: Policy, env: gym.Env[Any, Any], seed: int) -> None:
         env: Opens the window.
         seed: Of the episode.
     """
-    step_time = 1.0 / env.metadata["render_fps"]  # [s]
-    observation, _ = env.reset(seed=seed)
-    over = False
-    while not over:
-        start = time.monotonic()
-        action, _ = policy.predict(observation, deterministic=True)
-        observation, _, terminated, truncated, _ = env.step(action)
-        over = terminated or truncated
-        time.sleep(max(0.0, start + step_time - time.monotonic()))
+    from semore_gym.envs.driving_env import DrivingEnv
+    from semore_gym.evaluation.rollout import drive
+
+    inner = env.unwrapped
+    assert isinstance(inner, DrivingEnv)
+    tick_time = 1.0 / env.metadata["render_fps"] / inner.frame_skip  # [s]
+    due = time.monotonic()
+
+    def wait() -> None:
+        nonlocal due
+        due = max(due + tick_time, time.monotonic())
+        time.sleep(max(0.0, due - time.monotonic()))
+
+    inner.on_tick = wait
+    drive(policy, env, 0, seed, look=lambda observation: wait())

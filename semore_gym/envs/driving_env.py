@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, SupportsFloat
 
 import gymnasium as gym
@@ -56,6 +56,10 @@ class DrivingEnv(gym.Env[npt.NDArray[Any], npt.NDArray[np.float32]]):
         carla: Where the CARLA server is, with backend "carla"; None means the variable SEMORE_CARLA, or port
             2000 of this machine.
         render_mode: "rgb_array", or "human" where there is a screen.
+
+    Attributes:
+        on_tick: Called, where there is a render mode, after each tick of a step but the last, for who wants
+            to `render` every tick and not every step; None at first.
 
     Raises:
         ValueError: If an argument is not one of the values above; the message says what is allowed.
@@ -122,6 +126,7 @@ class DrivingEnv(gym.Env[npt.NDArray[Any], npt.NDArray[np.float32]]):
         self._tick: Tick
         self._info: dict[str, Any]
         self._window: Window | None = None
+        self.on_tick: Callable[[], None] | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -247,12 +252,22 @@ class DrivingEnv(gym.Env[npt.NDArray[Any], npt.NDArray[np.float32]]):
                 self._tick = self._backend.tick(control)
                 ticks.append(self._tick)
                 reason = self._rules(self._tick)
+                if self.render_mode and len(ticks) < self.frame_skip and not reason:
+                    self._show_between(control)
             self._observer.look(self._tick)
         except SimulatorError as error:
             logger.warning("the simulator was lost after tick %d: %s", self._rules.ticks, error)
             self._observer.look_away()
             return ticks, "simulator_error"
         return ticks, reason
+
+    def _show_between(self, control: Control) -> None:
+        """Show a tick that no step ends with, so that a drive looks as smooth as it is simulated."""
+        assert self._rules is not None
+        self._info = {**self._info, **_state(self._tick), **_applied(control), "tick": self._rules.ticks}
+        self._draw_window()
+        if self.on_tick is not None:
+            self.on_tick()
 
     def _describe(
         self, ticks: list[Tick], control: Control, rewards: dict[str, float], end_reason: str
@@ -263,9 +278,7 @@ class DrivingEnv(gym.Env[npt.NDArray[Any], npt.NDArray[np.float32]]):
             "distance": sum(tick.lane_speed for tick in ticks) * self._backend.dt,
             "crash_intensity": float(sum(tick.impulse for tick in ticks)),
             "lane_invasions": sum(tick.lane_invasions for tick in ticks),
-            "steer": control.steer,
-            "throttle": control.throttle,
-            "brake": control.brake,
+            **_applied(control),
             "end_reason": end_reason,
             "backend": self._backend.name,
             "tick": self._rules.ticks,
@@ -283,6 +296,10 @@ class DrivingEnv(gym.Env[npt.NDArray[Any], npt.NDArray[np.float32]]):
         if self._window is None:
             self._window = Window("semore-gym", image.shape[1], image.shape[0])
         self._window.show(image)
+
+
+def _applied(control: Control) -> dict[str, float]:
+    return {"steer": control.steer, "throttle": control.throttle, "brake": control.brake}
 
 
 def _state(tick: Tick) -> dict[str, Any]:

@@ -23,7 +23,7 @@ BLUE, GREEN, RED = (90, 170, 255, 255), (90, 205, 120, 255), (240, 90, 80, 255)
 
 
 def draw_hud(image: Image, info: Mapping[str, Any]) -> Image:
-    """Write speed, controls, reward, distance and the end's reason into a corner of a frame.
+    """Write speed, controls, the step's reward, the tick and the end's reason into a corner of a frame.
 
     Args:
         image: (H, W, 3) uint8, at least 260 x 118 pixels to show all of it.
@@ -41,8 +41,8 @@ def draw_hud(image: Image, info: Mapping[str, Any]) -> Image:
     pen.text((left + 62, top + 10), f"{speed:.0f}", INK, _font(34), anchor="ra")
     pen.text((left + 66, top + 30), "km/h", FAINT, _font(12))
     reward = sum(info["rewards"].values())
-    pen.text((left + 12, top + 54), f"reward {reward:+.2f}", INK, _font(12))
-    pen.text((left + 12, top + 71), f"step {info['distance']:.1f} m   tick {info['tick']}", FAINT, _font(12))
+    pen.text((left + 12, top + 54), f"reward {reward:+.{0 if abs(reward) >= 1000 else 2}f}", INK, _font(12))
+    pen.text((left + 12, top + 71), f"tick {info['tick']}", FAINT, _font(12))
     controls = (
         ("steer", info["steer"], BLUE),
         ("throttle", info["throttle"], GREEN),

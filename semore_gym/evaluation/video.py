@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import gymnasium as gym
 import imageio.v2 as imageio
 import numpy as np
 
+from semore_gym.envs.driving_env import DrivingEnv
 from semore_gym.evaluation.layout import Picture, compose
 from semore_gym.evaluation.rollout import drive
 from semore_gym.evaluation.tally import Policy
@@ -26,7 +27,8 @@ def record_episode(model: Policy, env: gym.Env[Any, Any], path: str | Path, seed
     """Drive one episode and write an mp4 of it.
 
     Each picture shows the environment's `render()`, and beside it what the agent sees: the newest frame
-    and, where the observation has one, the frame under its mask. It plays at the environment's speed.
+    and, where the observation has one, the frame under its mask. It plays at the environment's speed, of a
+    `DrivingEnv` with a picture of every tick.
 
     Args:
         model: Anything with SB3's `predict`.
@@ -44,21 +46,40 @@ def record_episode(model: Policy, env: gym.Env[Any, Any], path: str | Path, seed
         raise ValueError(
             f'env must be made with render_mode="rgb_array", its render_mode is {env.render_mode!r}'
         )
-    fps = env.metadata.get("render_fps", 30)
+    inner = env.unwrapped
+    fps = env.metadata.get("render_fps", 30) * (inner.frame_skip if isinstance(inner, DrivingEnv) else 1)
     with new_file(Path(path)) as unfinished:
         # Constant quality, and pictures of any even size.
         writer: Any = imageio.get_writer(unfinished, fps=fps, quality=7, macro_block_size=2)
-        picture: Picture | None = None
         with writer as video:
+            record = _film(model, env, seed, video.append_data, round(END_CARD * fps))
+    return record
 
-            def film(observation: Any) -> None:
-                nonlocal picture
-                picture = compose(np.asarray(env.render(), np.uint8), observation)
-                video.append_data(picture)
 
-            record = drive(model, env, 0, seed, look=film)
-            for _ in range(round(END_CARD * fps)):
-                video.append_data(picture)
+def _film(
+    model: Policy, env: gym.Env[Any, Any], seed: int, show: Callable[[Picture], None], last: int
+) -> EpisodeRecord:
+    """Drive an episode and show each of its pictures, the last one `last` times more."""
+    seen: Any = None
+
+    def picture() -> Picture:
+        return compose(np.asarray(env.render(), np.uint8), seen)
+
+    def look(observation: Any) -> None:
+        nonlocal seen
+        seen = observation
+        show(picture())
+
+    inner = env.unwrapped
+    if isinstance(inner, DrivingEnv):
+        inner.on_tick = lambda: show(picture())
+    try:
+        record = drive(model, env, 0, seed, look=look)
+    finally:
+        if isinstance(inner, DrivingEnv):
+            inner.on_tick = None
+    for _ in range(last):
+        show(picture())
     return record
 
 

@@ -47,3 +47,14 @@ def test_speed_and_reward_are_written_and_the_end_is_announced():
     assert changed(base, draw_hud(frame, {**INFO, "rewards": {"progress": 1.0}})).any()
     ended = changed(base, draw_hud(frame, {**INFO, "end_reason": "off_road"}))
     assert ended[150:260, 200:440].any()
+
+
+def test_numbers_of_any_length_stay_beside_the_bars():
+    # changing the numbers touches nothing under or right of the bars' names, which begin at column 130
+    frame = np.full((480, 640, 3), 128, np.uint8)
+    base = draw_hud(frame, INFO)
+    for speed, reward, tick in ((100.0, 123.45, 1000), (27.9, -999.99, 99_999), (99.9, -123_456.0, 123_456)):
+        shown = draw_hud(frame, {**INFO, "speed": speed, "rewards": {"progress": reward}, "tick": tick})
+        columns = np.nonzero(changed(base, shown))[1]
+        assert columns.max() < 126
+        assert columns.min() > 12

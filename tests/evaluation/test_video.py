@@ -1,9 +1,11 @@
 import csv
+from itertools import pairwise
 
 import imageio.v2 as imageio
 import numpy as np
 import pytest
 
+from semore_gym import make_env
 from semore_gym.evaluation import (
     ConstantPolicy,
     EpisodeRecord,
@@ -40,6 +42,20 @@ def test_video_shows_the_whole_episode(track, tmp_path):
     for t, picture in enumerate(pictures[: result.metrics["steps"] + 1]):  # the scene's grey tells the step
         assert abs(picture[100:200, 100:200].mean() - min(8 * t, 255)) < 4
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_video_of_a_drive_shows_every_tick(tmp_path):
+    env = make_env("SemoreCarla-HighWay-v0", masks="none", max_ticks=30, render_mode="rgb_array")
+    result = record_episode(ConstantPolicy((0, 1)), env, tmp_path / "drive.mp4", seed=1)
+    with imageio.get_reader(tmp_path / "drive.mp4") as video:
+        assert video.get_meta_data()["fps"] == 20
+        pictures = [*video.iter_data()]
+    assert result.metrics["ticks"] == 30
+    assert len(pictures) == 30 + 1 + 30
+    roads = [picture[200:, :640].astype(int) for picture in pictures[10:31]]
+    assert all(np.abs(before - after).max() > 20 for before, after in pairwise(roads))
+    assert env.unwrapped.on_tick is None
+    env.close()
 
 
 def test_video_needs_rendered_arrays(track, tmp_path):

@@ -14,7 +14,7 @@ from semore_gym.backends.embedded.roads import Road
 from semore_gym.backends.embedded.scenery.highway import GRASS, highway_ground, highway_objects
 from semore_gym.backends.embedded.scenery.mesh import Mesh, Shade
 from semore_gym.backends.embedded.scenery.plants import hills
-from semore_gym.backends.embedded.scenery.ribbon import Ribbon
+from semore_gym.backends.embedded.scenery.ribbon import LEAD_IN, Ribbon
 from semore_gym.backends.embedded.scenery.street import LAWN, street_ground, street_objects
 from semore_gym.tags import SemanticTag
 
@@ -84,9 +84,12 @@ class Scenery:
     def _build(self, index: int, fine: bool) -> Baked:
         start, end = index * STRETCH, min((index + 1) * STRETCH, self._road.length)
         part = self._ribbon.stretch(start, end, FINE_STEP if fine else COARSE_STEP)
-        rngs = (np.random.default_rng([self._seed, index, layer]) for layer in range(2))
+        rngs = (np.random.default_rng([self._seed, index, layer]) for layer in range(3))
         ground = self._look.ground(part, next(rngs), fine)
         objects = self._look.objects(part, next(rngs), fine, self._night)
+        if index == 0:
+            before = self._ribbon.stretch(-LEAD_IN, 0.0, LEAD_IN)
+            ground.merge(self._look.ground(before, next(rngs), fine))
         return Baked(ground.geom(self._shade), objects.geom(self._shade))
 
 

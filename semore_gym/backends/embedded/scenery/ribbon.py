@@ -11,6 +11,7 @@ from semore_gym.backends.embedded.roads import Road
 
 Floats = npt.NDArray[np.float64]
 SPACING = 2.5  # between samples of the reference line; chords are 0.4 cm off at radius 200 m [m]
+LEAD_IN = 15.0  # of road before its beginning, where the chase camera may stand [m]
 
 
 class Ribbon:
@@ -22,8 +23,11 @@ class Ribbon:
 
     def __init__(self, road: Road) -> None:
         self.road = road
-        self._s = np.arange(0.0, road.length + SPACING / 2, SPACING)
-        self._x, self._y, self._heading = np.array([road.pose(s) for s in self._s]).T
+        s = np.arange(0.0, road.length + SPACING / 2, SPACING)
+        x, y, heading = np.array([road.pose(each) for each in s]).T
+        before = x[0] - LEAD_IN * np.cos(heading[0]), y[0] - LEAD_IN * np.sin(heading[0])
+        self._s, self._heading = np.r_[-LEAD_IN, s], np.r_[heading[0], heading]
+        self._x, self._y = np.r_[before[0], x], np.r_[before[1], y]
 
     def points(self, s: npt.ArrayLike, t: npt.ArrayLike, z: npt.ArrayLike = 0.0) -> Floats:
         """World points (..., 3) at `s` along, `t` left of and `z` above the line [m]."""

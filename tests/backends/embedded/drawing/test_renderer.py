@@ -324,3 +324,14 @@ def test_closing_frees_everything():
     for _ in range(50):
         cycle()
     assert (resident() - before) / 50 < 20.0  # [KiB]
+
+
+@pytest.mark.parametrize("name", ["street", "highway"])
+def test_the_chase_camera_stands_on_the_road_at_its_very_beginning(name):
+    lane = road(name).lanes[-1]
+    ego = actor(0, EGO, 0.2, lane.center, along=name)
+    renderer = Renderer(road(name), CameraConfig(kinds=("chase",)))
+    picture = draw(renderer, (ego, []), "chase").astype(int)
+    lowest = picture[-3:]
+    assert (lowest[..., 1] - lowest[..., 0] < 12).all()  # no grass
+    renderer.close()
