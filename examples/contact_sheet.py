@@ -9,6 +9,9 @@ import semore_gym
 from semore_gym.scenarios import SCENARIOS
 from semore_gym.scenarios.weather import WEATHERS
 
+COLUMNS = ("frame", "mask", "residual", "depth")
+TITLE_HEIGHT = 16  # above the columns [px]
+
 
 def gray(plane: np.ndarray) -> np.ndarray:
     """(H, W) in [0, 255] as (H, W, 3) uint8."""
@@ -37,6 +40,15 @@ def panels(scenario: str, weather: str, steps: int) -> np.ndarray:
     )
 
 
+def titles(width: int) -> np.ndarray:
+    """A strip with the columns' names: (TITLE_HEIGHT, width, 3) uint8."""
+    strip = Image.new("RGB", (width, TITLE_HEIGHT))
+    for i, name in enumerate(COLUMNS):
+        middle = (i + 0.5) * width / len(COLUMNS), TITLE_HEIGHT / 2
+        ImageDraw.Draw(strip).text(middle, name, anchor="mm")
+    return np.asarray(strip)
+
+
 def main(path: str = "contact_sheet.png", steps: str = "25") -> None:
     rows = []
     for scenario in SCENARIOS:
@@ -47,7 +59,10 @@ def main(path: str = "contact_sheet.png", steps: str = "25") -> None:
             )
             rows.append(np.asarray(row))
     half = len(rows) // 2
-    Image.fromarray(np.hstack([np.vstack(rows[:half]), np.vstack(rows[half:])])).save(path)
+    names = titles(rows[0].shape[1])
+    Image.fromarray(np.hstack([np.vstack([names, *rows[:half]]), np.vstack([names, *rows[half:]])])).save(
+        path
+    )
     print(f"wrote {path}")
 
 

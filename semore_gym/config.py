@@ -39,7 +39,8 @@ class EnvConfig:
     """Fields of `CarlaConfig`: port=2000 for a server that runs, server=docker or server=PATH/CarlaUE4.sh to
     start one for each environment; of several environments at one that runs, the i-th takes port + 10 i."""
     weather: str | None = None
-    """Weather by name, for example hard_rain; None is the scenario's own."""
+    """Weather by name, cloudy_noon, clear_noon, sunset, midnight, hard_rain or dense_fog; None is the
+    scenario's own."""
     masks: str = "oracle"
     """Who draws the knowledge-aware masks: oracle (the simulator's truth), none, vlm:SEGMENTER (a
     vision-language model on this machine) or endpoint:SEGMENTER (one behind a server), where SEGMENTER is

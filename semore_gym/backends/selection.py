@@ -43,4 +43,4 @@ def make_backend(name: str | None, camera: CameraConfig, carla: CarlaConfig | No
 @cache
 def _say_embedded() -> None:
     """Once a process, however many environments there are."""
-    logger.info("no CARLA address given: driving in the embedded simulator")
+    logger.debug("no CARLA address given: driving in the embedded simulator")

@@ -12,10 +12,11 @@ from typing import Any, TypeVar, cast
 
 import tyro
 from rich.console import Console
+from tyro.conf import Positional
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from semore_gym.config import EnvConfig, TrainConfig
-from semore_gym.utils.files import expanded
+from semore_gym.utils.files import expanded, free_name
 
 T = TypeVar("T")
 P = TypeVar("P", bound="PolicyCommand")
@@ -83,9 +84,9 @@ class Command(ABC):
 class PolicyCommand(Command, EnvConfig):
     """A command that drives with a policy; one that was trained brings its environment."""
 
-    policy: str = "scripted"
+    policy: Positional[str] = "scripted"
     """A run folder, a model.zip, a shared folder, hf:user/name, pretrained (SAC on HighWay, trained on a
-    laptop), or one of scripted, random, do-nothing, full-throttle."""
+    laptop), or one of scripted, random, do-nothing, full-throttle; --policy NAME is the same."""
     algo: str = "semore"
     """Algorithm of a model.zip that lies in no run folder."""
     device: str = "auto"
@@ -94,6 +95,7 @@ class PolicyCommand(Command, EnvConfig):
     @classmethod
     def read(cls: type[P], argv: Sequence[str], prog: str) -> P:
         """As `Command.read`; only well-formed arguments let an agent be looked up, which may download it."""
+        argv = _policy_first(argv)
         given = parse(cls, argv, prog)
         from semore_gym.agents import trained_in  # torch is slow to import: --help does without
 
@@ -105,15 +107,15 @@ class PolicyCommand(Command, EnvConfig):
         return parse(cls, argv, prog, cls(**known, algo=algo))
 
     def result_path(self, seed: int, suffix: str) -> Path:
-        """Where a result belongs if nobody says: in the policy's run, or in runs/."""
+        """Where a result belongs if nobody says, a new file in the policy's run or in runs/."""
         from semore_gym.agents import model_file, run_of
 
         run = run_of(self.policy)
         where = "-".join([self.env.replace(":", "-"), *([self.weather] if self.weather else [])])
         rest = f"{where}-seed{seed}{suffix}"
         if run is None:
-            return Path("runs") / f"{expanded(self.policy).stem}-{rest}"
-        return run.path / f"{model_file(expanded(self.policy)).parent.name}-{rest}"
+            return free_name(Path("runs") / f"{expanded(self.policy).stem}-{rest}")
+        return free_name(run.path / f"{model_file(expanded(self.policy)).parent.name}-{rest}")
 
 
 def parse(kind: type[T], argv: Sequence[str], prog: str, default: T | None = None) -> T:
@@ -130,6 +132,17 @@ def parse(kind: type[T], argv: Sequence[str], prog: str, default: T | None = Non
     """
     # tyro's types say that a default of None may come back: it means that there is none
     return cast("T", tyro.cli(kind, prog=prog, default=default, args=_joined(argv), registry=REGISTRY))
+
+
+def _policy_first(argv: Sequence[str]) -> list[str]:
+    """Let `--policy NAME` be NAME, the argument without an option."""
+    words = [
+        part for word in argv for part in (word.split("=", 1) if word.startswith("--policy=") else [word])
+    ]
+    if words.count("--policy") != 1 or words[-1] == "--policy":
+        return words
+    at = words.index("--policy")
+    return [words[at + 1], *words[:at], *words[at + 2 :]]
 
 
 def _joined(argv: Sequence[str]) -> list[str]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from tyro.conf import Positional
 
 from semore_gym.cli.command import PolicyCommand, asked
 
@@ -16,7 +15,6 @@ from semore_gym.cli.command import PolicyCommand, asked
 class Evaluate(PolicyCommand):
     """Drive episodes without learning and print the metrics."""
 
-    policy: Positional[str] = "scripted"
     episodes: int = 20
     """Episodes to drive."""
     seed: int = 1
@@ -25,7 +23,8 @@ class Evaluate(PolicyCommand):
     """Environments that run at the same time; several have a process each in CARLA, and elsewhere where there
     is a CPU for each."""
     csv: Path | None = None
-    """Where the table of episodes goes; None is beside the run, or in runs/."""
+    """Where the table of episodes goes, over what was there; None is a new file beside the run,
+    or in runs/."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.prompt import Confirm
 from tyro.conf import Positional
 
 from semore_gym.cli.command import Command, CommandError, asked
@@ -25,6 +27,8 @@ class Share(Command):
     """Upload to this repository, user/name; it is made if it does not exist."""
     private: bool = False
     """Whether a repository that is made is private."""
+    yes: bool = False
+    """Replace what is there of an agent's files without asking."""
     episodes: int = 20
     """Episodes to measure for the model card; 0 leaves the metrics out."""
 
@@ -48,6 +52,7 @@ class Share(Command):
             if run is None:
                 reason = "is no run folder and lies in none: where it learnt is not known"
                 raise CommandError(f"{self.policy} {reason}")
+            self._confirm(console)
             model = named_agent(self.policy, device="cpu")
         evaluation = None
         if self.episodes:
@@ -64,3 +69,24 @@ class Share(Command):
                 commit = push_to_hub(model, self.repo_id, private=self.private, **parts)
                 console.print(f"{self.policy} is shared at {commit}")
         return 0
+
+    def _confirm(self, console: Console) -> None:
+        """Ask where there is something already.
+
+        Raises:
+            CommandError: If the answer is no, or nobody can be asked.
+        """
+        from semore_gym.hub import exists_on_hub
+
+        if self.to is not None:
+            place = str(self.to)
+            taken = self.to.is_dir() and any(self.to.iterdir())
+        else:
+            assert self.repo_id is not None
+            place, taken = self.repo_id, not self.yes and exists_on_hub(self.repo_id)
+        if not taken or self.yes:
+            return
+        if not sys.stdin.isatty():
+            raise CommandError(f"{place} is there already; --yes replaces its agent")
+        if not Confirm.ask(f"{place} is there already. Replace its agent?", console=console, default=False):
+            raise CommandError(f"{place} was left as it is", code=1)

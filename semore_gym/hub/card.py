@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from semore_gym.hub.description import Description
 
 UNKNOWN = "an environment of its own"
+MADE_OF = ("observation", "image_size", "frames", "frame_skip", "max_ticks", "weather", "scenario_options")
+EPISODE = """env = {make}
+observation, info = env.reset(seed=0)
+terminated = truncated = False
+while not (terminated or truncated):
+    action, _ = model.predict(observation, deterministic=True)
+    observation, reward, terminated, truncated, info = env.step(action)
+env.close()"""
+UNKNOWN_EPISODE = """observation = model.observation_space.sample()  # your environment's
+action, _ = model.predict(observation, deterministic=True)"""
 
 
 def card(
@@ -45,7 +55,7 @@ def card(
         parts.append(f"<video controls src='{video}'></video>")
     if evaluation is not None:
         parts += ["## Evaluation", _table(evaluation, metrics)]
-    parts += ["## Use", _usage(repo_id)]
+    parts += ["## Use", _usage(repo_id, described.environment)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -80,21 +90,31 @@ def _table(evaluation: Evaluation, metrics: dict[str, Summary]) -> str:
     return "\n".join([*head, *rows, "", f"{evaluation.episode_count}; ends: {ends}."])
 
 
-def _usage(repo_id: str | None) -> str:
-    load = f'load_from_hub("{repo_id}")' if repo_id else 'load_from_folder("this/folder")'
-    policy = f"hf:{repo_id}" if repo_id else "this/folder"
+def _usage(repo_id: str | None, environment: dict[str, Any] | None) -> str:
+    load = f'load_from_hub("{repo_id}")' if repo_id else 'load_from_folder(".")'
     function = load.partition("(")[0]
-    package = '"semore-gym[hub]"' if repo_id else "semore-gym"
-    return f"""```sh
-pip install {package}
-semore watch --policy {policy}
+    return f"""{"" if repo_id else "In this folder:"}
+
+```sh
+pip install {'"semore-gym[hub]"' if repo_id else "semore-gym"}
+semore watch {f"hf:{repo_id}" if repo_id else "."}
 ```
 
 ```python
+import semore_gym
 from semore_gym.hub import {function}
 
 model = {load}
-action, _ = model.predict(observation, deterministic=True)
+{EPISODE.format(make=_call(environment)) if environment else UNKNOWN_EPISODE}
 ```
 
-The weights are safetensors and the rest is JSON: loading runs no code from here."""
+The weights are safetensors and the rest is JSON: loading runs no code from here.""".lstrip()
+
+
+def _call(environment: dict[str, Any]) -> str:
+    """Python that makes the environment, without masks, which no policy looks at when it acts."""
+    config = {"masks": "none", **{name: environment[name] for name in MADE_OF if name in environment}}
+    if config.get("observation") == "state":
+        del config["masks"]
+    words = [f"{name}={value!r}" for name, value in {**config, **environment.get("env_options", {})}.items()]
+    return f"semore_gym.make_env({', '.join([repr(environment['env']), *words])})"

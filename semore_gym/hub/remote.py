@@ -47,6 +47,23 @@ def push_to_hub(
     return str(commit.commit_url)
 
 
+def exists_on_hub(repo_id: str, *, token: str | None = None) -> bool:
+    """Whether there is such a repository, as far as the user may see it; arguments as in `push_to_hub`.
+
+    Raises:
+        ValueError: If the hub cannot say.
+        ModuleNotFoundError: If huggingface_hub is missing.
+    """
+    require_hub()
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        return HfApi(token=token).repo_exists(repo_id)
+    except HfHubHTTPError as error:
+        raise ValueError(f"{repo_id} cannot be looked up: {error}") from error
+
+
 def load_from_hub(
     repo_id: str,
     env: GymEnv | None = None,

@@ -52,12 +52,13 @@ def write_report(paths: Sequence[Path], to: Path, references: bool = False) -> l
         The three files.
 
     Raises:
-        ValueError: If `to` is not called *.html, a file is in the way that no report has written, a path is
-            neither a benchmark nor a run, or no run in them is finished; the message then says what each
-            lacks.
+        ValueError: If `to` is not called *.html, a file is in the way that no report of these folders wrote,
+            a path is neither a benchmark nor a run, or no run in them is finished; the message then says what
+            each lacks.
         ModuleNotFoundError: If the packages of the extra `report` are missing.
     """
-    files = report_files(to)
+    title = "semore-gym: " + ", ".join(path.resolve().name for path in paths)
+    files = report_files(to, title)
     template = _template()
     results = read_results(paths)
     if not results.runs:
@@ -65,7 +66,7 @@ def write_report(paths: Sequence[Path], to: Path, references: bool = False) -> l
     parts = _parts(results, references)
     tables = _tables(parts)
     texts = (
-        template.render(title="semore-gym: " + ", ".join(path.resolve().name for path in paths), **parts),
+        template.render(title=title, **parts),
         _markdown(parts["summary"], tables, parts["gaps"]),
         "\n".join(table.latex() for table in tables),
     )

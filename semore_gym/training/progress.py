@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 
 from rich.console import Console
@@ -18,20 +19,23 @@ from stable_baselines3.common.callbacks import BaseCallback
 from semore_gym.evaluation import Evaluation
 from semore_gym.results.metrics import METRICS
 
+LINE_EVERY = 60.0  # where there is no terminal for a bar [s]
 SHOWN = ("episode_reward", "distance", "crash_intensity")  # of an evaluation, by their names in `METRICS`
 
 
 class ProgressBar(BaseCallback):
-    """A live bar with agent steps, speed, the reward of the last episodes and the time to go.
+    """A live bar with agent steps, speed, the reward of the last episodes and the time to go; or lines.
 
     Args:
-        console: Where to draw it; a console that is no terminal shows nothing of it.
+        console: Where to draw it; one that is no terminal gets a line a minute instead.
         total: Length of the whole training [agent steps].
     """
 
     def __init__(self, console: Console, total: int) -> None:
         super().__init__()
         self._rewards: deque[float] = deque(maxlen=10)
+        self._console = console
+        self._told = time.monotonic(), 0  # when the last line was written, and after how many agent steps
         self._bar = Progress(
             TextColumn("training"),
             BarColumn(),
@@ -49,11 +53,15 @@ class ProgressBar(BaseCallback):
     def _on_training_start(self) -> None:
         self._bar.update(self._task, completed=self.num_timesteps)
         self._bar.start()
+        self._told = time.monotonic(), self.num_timesteps
 
     def _on_step(self) -> bool:
         for info in self.locals["infos"]:
             if "episode" in info:
                 self._rewards.append(info["episode"]["r"])
+        if not self._console.is_terminal:
+            self._write_line()
+            return True
         speed = self._bar.tasks[0].speed
         self._bar.update(
             self._task,
@@ -62,6 +70,16 @@ class ProgressBar(BaseCallback):
             reward=self._last_reward(),
         )
         return True
+
+    def _write_line(self) -> None:
+        now, (then, steps) = time.monotonic(), self._told
+        if now - then < LINE_EVERY:
+            return
+        self._told = now, self.num_timesteps
+        speed = (self.num_timesteps - steps) / (now - then)
+        total = self._bar.tasks[0].total or 0
+        done = f"{self.num_timesteps:,} of {total:,.0f} agent steps"
+        self._console.print(f"training  {done}  {speed:.0f}/s{self._last_reward()}")
 
     def _last_reward(self) -> str:
         count = len(self._rewards)

@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -53,6 +54,12 @@ def new_file(path: Path) -> Iterator[Path]:
     flush(unfinished)
     os.replace(unfinished, path)
     flush(path.parent)
+
+
+def free_name(path: Path) -> Path:
+    """`path`, or where there is something already name-2, name-3, ... with its suffix."""
+    names = chain([path], (path.with_name(f"{path.stem}-{i}{path.suffix}") for i in count(2)))
+    return next(name for name in names if not name.exists())
 
 
 @contextmanager

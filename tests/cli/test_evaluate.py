@@ -23,13 +23,34 @@ def read(*words, kind=Evaluate):
     return kind.read([str(word) for word in words], "semore")
 
 
-@pytest.mark.parametrize(("kind", "option"), [(Evaluate, []), (Watch, ["--policy"])])
+@pytest.mark.parametrize("kind", [Evaluate, Watch])
+@pytest.mark.parametrize("option", [[], ["--policy"]])
 def test_a_run_brings_its_own_environment(jaywalk, kind, option):
     given = read(*option, jaywalk.path, "--weather", "hard_rain", kind=kind)
     assert (given.env, given.image_size, given.algo) == ("SemoreCarla-JayWalk-v0", 48, "sac")
     assert given.weather == "hard_rain"
     other = read(*option, jaywalk.path, "--env", "SemoreCarla-HighWay-v0", kind=kind)
     assert other.env == "SemoreCarla-HighWay-v0"
+
+
+def test_a_policy_is_named_with_its_option_or_without():
+    spellings = (
+        ["random", "--seed", "3"],
+        ["--seed", "3", "--policy", "random"],
+        ["--policy=random", "--seed=3"],
+    )
+    for words in spellings:
+        for kind in (Evaluate, Watch):
+            given = read(*words, kind=kind)
+            assert (given.policy, given.seed) == ("random", 3)
+
+
+def test_results_of_before_are_kept(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        assert main(["evaluate", "full-throttle", "--episodes", "1", *SMALL]) == 0
+    names = sorted(path.name for path in Path("runs").iterdir())
+    assert names == [f"full-throttle-SemoreCarla-HighWay-v0-seed1{end}.csv" for end in ("", "-2")][::-1]
 
 
 def test_a_built_in_policy_drives_the_default_environment_wherever_it_is_called(jaywalk, monkeypatch):

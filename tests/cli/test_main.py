@@ -189,3 +189,13 @@ def test_ctrl_c_ends_a_command_with_code_130(n_envs):
     assert process.returncode == 130, said
     assert said.endswith("interrupted\n")
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("words", [["algorithms"], ["watch", "--help"]])
+def test_a_reader_who_leaves_early_gets_no_error(words):
+    code = f"import sys; from semore_gym.cli import main; sys.exit(main({words!r}))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as program:
+        program.stdout.close()
+        assert program.stderr.read() == b""

@@ -1,3 +1,4 @@
+import io
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,29 @@ def test_a_shared_agent_drives_where_it_was_trained(run, capsys):
     assert rows(Path("shared.csv")) == rows(Path("run.csv"))
     assert main(["watch", "--policy", "out/agent", "--video", "drive.mp4"]) == 0
     assert Path("drive.mp4").stat().st_size > 1000
+
+
+def test_what_is_there_is_replaced_only_when_asked_for(run, capsys, monkeypatch):
+    share = ["share", str(run), "--to", "agent", "--episodes", "0"]
+    assert main(share) == 0
+    Path("agent/README.md").write_text("mine")
+    assert main(share) == 2
+    assert "agent is there already; --yes replaces its agent" in plain(capsys.readouterr().err)
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    assert main(share) == 1
+    assert Path("agent/README.md").read_text() == "mine"
+    assert main([*share, "--yes"]) == 0
+    assert Path("agent/README.md").read_text() != "mine"
+
+
+def test_the_cards_example_runs(run, monkeypatch):
+    assert main(["share", str(run), "--to", "agent", "--episodes", "0"]) == 0
+    monkeypatch.chdir("agent")
+    example = Path("README.md").read_text().split("```python\n")[1].split("```")[0]
+    told: dict = {}
+    exec(example, told)
+    assert told["terminated"] or told["truncated"]
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,11 @@ class Hub(BaseHTTPRequestHandler):
         return self.answer(200, {"commitUrl": url, "commitOid": self.commit})
 
     def do_GET(self):
+        if self.path.startswith("/api/models/"):
+            name = self.path.removeprefix("/api/models/")
+            if name not in self.repositories:
+                return self.answer(404, {"error": "Repository not found"}, {"X-Error-Code": "RepoNotFound"})
+            return self.answer(200, {"id": name, "siblings": []})
         name, resolve, rest = self.path[1:].partition("/resolve/")
         if not resolve:  # the client's telemetry
             return self.answer(404, {"error": "not here"})

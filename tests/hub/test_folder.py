@@ -157,7 +157,7 @@ def test_the_card_tells_the_metrics(driving_env, tmp_path):
     assert "| episode reward | 2.00 ± 1.00 |" in text
     assert "2 episodes; ends: collision 2." in text
     assert 'load_from_hub("me/driver")' in text
-    assert "semore watch --policy hf:me/driver" in text
+    assert "semore watch hf:me/driver" in text
     assert (folder / "replay.mp4").read_bytes() == b"video"
 
 

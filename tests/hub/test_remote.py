@@ -64,6 +64,13 @@ def test_an_agent_goes_to_the_hub_and_back(hub, agent):
     )  # another number of threads rounds otherwise
 
 
+def test_whether_a_repository_exists_is_known(hub, agent):
+    code = "import sys; from semore_gym.hub import exists_on_hub; print(exists_on_hub(sys.argv[1]))"
+    assert python(hub, code, "me/driver").stdout.strip() == "False"
+    hub.repositories["me/driver"] = {}
+    assert python(hub, code, "me/driver").stdout.strip() == "True"
+
+
 def test_refusals_are_value_errors(hub, agent):
     pushed = python(hub, PUSH, "me/driver", HF_TOKEN="hf_of_nobody")
     assert "ValueError: me/driver cannot be pushed: " in pushed.stderr

@@ -1,8 +1,10 @@
 """Real trainings, tiny ones: what a run leaves behind, and that a killed one goes on bit for bit."""
 
+import io
 import json
 import logging
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -37,6 +39,18 @@ TINY = TrainConfig(
     exploration_noise=0.5,
     algo_options={"learning_starts": 50, "batch_size": 16},
 )
+
+
+def test_without_a_terminal_there_is_a_line_now_and_then(tmp_path, monkeypatch):
+    monkeypatch.setattr("semore_gym.training.progress.LINE_EVERY", 0.0)
+    told = io.StringIO()
+    with Trainer.new(replace(TINY, algo="sac", steps=60), tmp_path / "run", Console(file=told)) as trainer:
+        trainer.train()
+    lines = [line for line in told.getvalue().splitlines() if line.startswith("training")]
+    assert len(lines) == 60
+    assert re.fullmatch(
+        r"training  60 of 60 agent steps  \d+/s  last \d+ episodes?: reward -?\d+\.\d", lines[-1]
+    )
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
