@@ -2,18 +2,17 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import replace
 
-import msgpack
 import numpy as np
 import psutil
 import pytest
 
+from helpers.carla import ask
 from semore_gym import CarlaConfig
 from semore_gym.backends.base import CameraConfig, Control, SimulatorError
 from semore_gym.scenarios import SCENARIOS
@@ -220,13 +219,6 @@ def test_fifty_resets_leave_nobody_behind(carla_address, backend_on):
 def census(port):
     """How many of each kind are on a server."""
     return ask(port, "census")
-
-
-def ask(port, name):
-    """The answer of a server's call without arguments."""
-    with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.sendall(msgpack.packb([0, 0, name, [[False]]]))
-        return msgpack.unpackb(connection.recv(65536))[3][0][1]
 
 
 def test_shared_pictures_have_no_name_that_a_kill_could_leave_behind(carla_address, backend_on):
