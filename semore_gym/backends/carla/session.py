@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import socket
 import time
 from dataclasses import asdict, replace
 
@@ -16,6 +17,7 @@ from semore_gym.backends.carla.connection import (
     ROLE,
     blueprint_of,
     check_drawing,
+    claim,
     connect,
     free_port,
     synchronous_world,
@@ -47,6 +49,7 @@ class Session:
     def __init__(self, config: CarlaConfig, camera: CameraConfig, pictures: SharedPictures) -> None:
         self._config, self._camera, self._pictures = config, camera, pictures
         self._client = connect(config)
+        self._claim: socket.socket | None = None
         self._map_name = ""
         self._equipped = False  # whether the ego and its sensors are on the map
         self._cameras: dict[str, Camera] = {}
@@ -134,11 +137,16 @@ class Session:
             settings = self._world.get_settings()
             settings.synchronous_mode, settings.fixed_delta_seconds = False, None
             self._world.apply_settings(settings)
+        if self._claim is not None:
+            self._claim.close()
+            self._claim = None
 
     def _enter(self, map_name: str) -> None:
         """Load a map, unless it is there already; the ego and its sensors of another one go first."""
         if self._map_name:
             self._leave()
+        if self._claim is None:
+            self._claim = claim(self._config)
         self._world = synchronous_world(self._client, map_name, self._config)
         self._map = self._world.get_map()
         self._map_name = map_name
