@@ -77,7 +77,8 @@ class Session:
         self._path_s = episode.ego.s
         # the server's own is 30 km/h until the ego has passed a sign
         self._speed_limit = road(episode.location.embedded).speed_limit
-        start = self._path.transform(episode.ego.lane, episode.ego.s, height=DROP)
+        start = self._path.pose(episode.ego.lane, episode.ego.s, height=DROP)
+        assert start is not None  # the path begins there
         if not self._equipped:  # before anybody is placed: how long a camera takes to start is not our choice
             self._spawn_ego(start)
             self._add_cameras(*self._camera.kinds)
@@ -99,8 +100,7 @@ class Session:
         """Advance by one tick and report."""
         assert self._cast is not None
         ego = self._ego.get_transform()
-        step = self._last.lane_speed * DT
-        self._path_s = self._path.follow(self._path_s, self._map.get_waypoint(ego.location), step)
+        self._path_s = self._path.follow(self._path_s, ego, self._last.speed * DT)
         self._cast.step(ego, self._path_s)
         self._ego.apply_control(
             carla.VehicleControl(throttle=control.throttle, steer=control.steer, brake=control.brake)
