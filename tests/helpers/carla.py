@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import psutil
 from rich.console import Console
 
@@ -72,6 +73,17 @@ class Server:
         self.process.wait()
         assert self.process.stdout is not None
         self.process.stdout.close()
+
+
+def ask(port: int, name: str) -> Any:
+    """The answer of a server's call without arguments, not only of CARLA's."""
+    answers = msgpack.Unpacker()
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(msgpack.packb([0, 0, name, [[False]]]))
+        while True:
+            answers.feed(connection.recv(65536))
+            for _, _, _, result in answers:
+                return result[0][1]
 
 
 def own_server(folder: Path, command: str = f"exec {sys.executable} {MAIN} $*") -> dict[str, Any]:

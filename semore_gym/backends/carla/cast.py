@@ -13,7 +13,7 @@ import numpy as np
 
 from semore_gym.backends.carla.config import DT
 from semore_gym.backends.carla.connection import blueprint_of
-from semore_gym.backends.carla.lanes import LanePath
+from semore_gym.backends.carla.lanes import LanePath, dot
 from semore_gym.backends.carla.walkers import Crossing
 from semore_gym.scenarios.base import Actor, Cross, Cruise, Episode
 
@@ -23,6 +23,7 @@ DROP = 0.3  # height above the road at which vehicles are put into the world [m]
 WALKER_HEIGHT = 1.2  # of a walker's middle above the road: 0.93 to its feet, a kerb, and a little air [m]
 # tried where a place is taken: along the road and upwards, where a walker's feet may be in a kerb [m]
 NUDGES = ((0.0, 0.0), (0.0, 0.3), (2.0, 0.0), (-2.0, 0.3), (4.0, 0.0), (-4.0, 0.3))
+FURTHER = range(0, 100, 10)  # tried along the road where it has no such lane, as in junctions [m]
 FEWEST = 0.5  # share of the actors without whom there is no episode
 COLORS = ("10,20,60", "120,10,10", "180,180,180", "20,20,20", "235,235,235", "15,70,40", "200,140,20")
 RESPAWN_PERIOD = 10  # [ticks]
@@ -132,16 +133,16 @@ class Cast:
     def _spawn(self, specs: tuple[Actor, ...]) -> list[tuple[Actor, carla.Actor]]:
         """Put the actors into the world, nudged along the road and upwards where something is in the way."""
         numbers: dict[int, int] = {}
-        reasons: dict[int, str] = {}
-        places = [self._path.on_road(spec.s) for spec in specs]
+        reasons = dict.fromkeys(range(len(specs)), "the road has no such place")
+        places = [self._first_place(spec) for spec in specs]
         for along, up in NUDGES:
             missing = [i for i in range(len(specs)) if i not in numbers]
             if not missing:
                 break
-            batch = [
-                self._spawn_command(specs[i], self._pose(specs[i], places[i] + along, up)) for i in missing
-            ]
-            for i, answer in zip(missing, self._client.apply_batch_sync(batch, False), strict=True):
+            poses = {i: self._pose(specs[i], places[i] + along, up) for i in missing}
+            there = {i: pose for i, pose in poses.items() if pose is not None}
+            batch = [self._spawn_command(specs[i], pose) for i, pose in there.items()]
+            for i, answer in zip(there, self._client.apply_batch_sync(batch, False), strict=True):
                 if answer.error:
                     reasons[i] = answer.error
                 else:
@@ -180,9 +181,15 @@ class Cast:
         drives = isinstance(spec.behaviour, Cruise)
         return "low" if spec.lights == "off" and drives and self._dark else spec.lights
 
-    def _pose(self, spec: Actor, s: float, up: float = 0.0) -> carla.Transform:
+    def _first_place(self, spec: Actor) -> float:
+        """Where the scenario has somebody, or further on where the road has such a place again [m]."""
+        places = [spec.s + self._direction * further for further in FURTHER]
+        return next((s for s in places if self._pose(spec, s) is not None), spec.s)
+
+    def _pose(self, spec: Actor, s: float, up: float = 0.0) -> carla.Transform | None:
         height = WALKER_HEIGHT if spec.blueprint.startswith("walker.") else DROP
-        return self._path.transform(spec.lane, s, spec.offset, height + up)
+        drives = isinstance(spec.behaviour, Cruise)  # nobody stands in a junction
+        return self._path.pose(spec.lane, s, spec.offset, height + up, junctions=drives)
 
     def _member(self, spec: Actor, actor: carla.Actor) -> Member:
         extent = actor.bounding_box.extent
@@ -212,8 +219,8 @@ class Cast:
                 continue
             if member in self.members:
                 step = member.actor.get_location() - ego.location
-                ahead = step.x * forward.x + step.y * forward.y
-                if -rule.behind <= ahead <= rule.ahead[1] + 10.0:
+                # far to the side is another street
+                if dot(step, forward) >= -rule.behind and math.hypot(step.x, step.y) <= rule.ahead[1] + 10.0:
                     continue
                 if member.hit:
                     batch.append(carla.command.DestroyActor(member.actor.id))
@@ -221,7 +228,7 @@ class Cast:
                     continue
             s = ego_s + self._direction * float(self._rng.uniform(*rule.ahead))
             pose = self._pose(member.spec, s)
-            if self._is_clear(pose.location):
+            if pose is not None and self._is_clear(pose.location):
                 batch += self._placed(member, pose)
         return batch
 

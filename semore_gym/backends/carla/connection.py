@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import socket
+import sys
 import time
 from importlib.metadata import version
 
@@ -38,6 +40,30 @@ def connect(config: CarlaConfig) -> carla.Client:
     return client
 
 
+def claim(config: CarlaConfig) -> socket.socket | None:
+    """Claim a server against everybody else on this machine, whoever they are and however slowly they drive.
+
+    Returns:
+        The claim: it holds until it is closed, or this process ends in whatever way. None where this is not
+        Linux, whose abstract sockets leave no file behind.
+
+    Raises:
+        RuntimeError: If another process has claimed it.
+    """
+    if sys.platform != "linux":
+        return None
+    host = str(socket.getaddrinfo(config.host, config.port)[0][4][0])
+    held = socket.socket(socket.AF_UNIX)
+    try:
+        held.bind(f"\0semore-carla-{host}:{config.port}")
+    except OSError as error:
+        held.close()
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise RuntimeError(_taken(config)) from None
+    return held
+
+
 def synchronous_world(client: carla.Client, map_name: str, config: CarlaConfig) -> carla.World:
     """The server's world, waiting for our ticks, on a map; the map is loaded only if it is another.
 
@@ -48,7 +74,7 @@ def synchronous_world(client: carla.Client, map_name: str, config: CarlaConfig) 
     """
     world = client.get_world()
     if world.get_settings().synchronous_mode:
-        _check_idle(world, f"{config.host}:{config.port}")
+        _check_idle(world, config)
     _synchronize(world)
     if world.get_map().name.rsplit("/", 1)[-1] != map_name:
         client.set_timeout(config.load_timeout)
@@ -64,12 +90,16 @@ def synchronous_world(client: carla.Client, map_name: str, config: CarlaConfig) 
     return world
 
 
-def _check_idle(world: carla.World, address: str) -> None:
+def _check_idle(world: carla.World, config: CarlaConfig) -> None:
     """Refuse a world that goes on though nobody but us should tick it."""
     frame = world.get_snapshot().frame
     time.sleep(WATCH)
     if world.get_snapshot().frame != frame:
-        raise RuntimeError(f"another client drives on the CARLA server at {address}: each needs its own")
+        raise RuntimeError(_taken(config))
+
+
+def _taken(config: CarlaConfig) -> str:
+    return f"another client drives on the CARLA server at {config.host}:{config.port}: each needs its own"
 
 
 def _synchronize(world: carla.World) -> None:

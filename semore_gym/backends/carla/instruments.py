@@ -10,7 +10,8 @@ import carla
 
 from semore_gym.backends.base import Tick
 from semore_gym.backends.carla.cast import Member
-from semore_gym.backends.carla.lanes import LanePose, carriageway, dot, is_off_road, lane_pose
+from semore_gym.backends.carla.lanes import LanePose, dot, is_off_road, lane_pose
+from semore_gym.backends.carla.route import carriageway
 
 SIGHT = 150.0  # how far ahead a leader is looked for [m]
 PERSON = ("walker.", "vehicle.bh.")  # how the blueprints of people on foot or on a bicycle begin
@@ -40,7 +41,7 @@ class Instruments:
             marks: Lane invasion events of it.
         """
         pose, velocity = self._ego.get_transform(), self._ego.get_velocity()
-        lane = lane_pose(self._map, pose.location)
+        lane = lane_pose(self._map, pose)
         lane_speed = velocity.x * lane.forward.x + velocity.y * lane.forward.y
         left, right = carriageway(lane.waypoint)
         edges = (left - lane.offset, right + lane.offset)

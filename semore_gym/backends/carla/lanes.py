@@ -6,100 +6,130 @@ count lateral offsets and angles to the left.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import carla
 
 from semore_gym.backends.carla.client import SetupError
+from semore_gym.backends.carla.route import STEP, Route, lanes_beside
 from semore_gym.scenarios.base import Episode
+
+REACH = range(0, 31, 5)  # how far from where the ego should be its road is looked for [m]
+NEAR = 3.5  # from the ego, where a lane of a junction may be the one that it drives in [m]
+LIKEWISE = 0.5  # cosine of the angle between ways that are the same
+JUNCTION_ROOM = 2.0  # beyond the edge of a lane in a junction, where the ground is paved [m]
 
 
 class LanePath:
-    """The ego's lane through an episode, followed straight on beyond its road's end.
+    """The road through an episode as the scenario counts it, which goes on where others begin.
+
+    What is followed is the lane next to the middle in the ego's direction, which no exit takes away; the
+    others are beside it. Where the ego takes another way, the path begins anew from it.
 
     Args:
         map: The map.
         episode: Its location and the ego's position begin the path.
+
+    Raises:
+        SetupError: If the map lacks that position.
     """
 
     def __init__(self, map: carla.Map, episode: Episode) -> None:
         self._map = map
         self._road = episode.location.carla_road
-        self._lane = episode.ego.lane
-        self._start = episode.ego.s
-        self._origin = self._waypoint(self._lane, self._start)
+        self._lane, self._start = episode.ego.lane, episode.ego.s
+        self._sign = 1 if self._lane < 0 else -1  # of s on the way
         self._offsets = {self._lane: 0.0}
+        self._kinds: dict[int, carla.LaneType] = {}
+        self._origin = self._waypoint(self._lane)
+        self._innermost = self._begin(self._origin, self._start).lane_id
 
-    def transform(self, lane: int, s: float, offset: float = 0.0, height: float = 0.0) -> carla.Transform:
-        """The pose of something beside the path.
+    def pose(
+        self, lane: int, s: float, offset: float = 0.0, height: float = 0.0, junctions: bool = True
+    ) -> carla.Transform | None:
+        """The pose of something on the road.
 
         Args:
             lane: Its lane, whose direction is the heading.
-            s: Along the road's reference line [m].
+            s: Along the road, which counts on past its end [m].
             offset: From the lane's centre, positive = left of the reference line's direction [m].
             height: Above the road [m].
+            junctions: Whether it may be in one.
+
+        Returns:
+            None where the road has no such lane.
+
+        Raises:
+            SetupError: If the road has no such lane where the ego starts either.
         """
-        ego_side = self._lane * lane > 0
-        pose = self._on_path(s).transform
-        side = self.lane_offset(lane) + offset
-        pose.location -= pose.get_right_vector() * (side if self._lane < 0 else -side)
+        there = self._place(lane, s)
+        if there is None or (there.is_junction and not junctions):
+            return None
+        pose = there.transform
+        pose.location -= pose.get_right_vector() * (offset if lane < 0 else -offset)
         pose.location.z += height
-        pose.rotation.yaw += 0.0 if ego_side else 180.0
         return pose
-
-    def on_road(self, s: float) -> float:
-        """Where the scenario's `s` is on its road: past its end, as far from the ego's start [m]."""
-        if self._lane > 0 or self._exists(s):
-            return s
-        end, beyond = self._start, s
-        while beyond - end > 0.1:
-            middle = (end + beyond) / 2
-            end, beyond = (middle, beyond) if self._exists(middle) else (end, middle)
-        return self._start + (s - self._start) % (end - self._start)
-
-    def _exists(self, s: float) -> bool:
-        return self._map.get_waypoint_xodr(self._road, self._lane, s) is not None
 
     def lane_offset(self, lane: int) -> float:
         """How far a lane's centre lies to the left of the ego's, at the start [m]."""
         if lane not in self._offsets:
             origin = self._origin.transform
-            step = self._waypoint(lane, self._start).transform.location - origin.location
-            left = -dot(step, origin.get_right_vector())
-            self._offsets[lane] = left if self._lane < 0 else -left
+            step = self._waypoint(lane).transform.location - origin.location
+            self._offsets[lane] = -dot(step, origin.get_right_vector()) * self._sign
         return self._offsets[lane]
 
-    def follow(self, s: float, waypoint: carla.Waypoint, step: float) -> float:
-        """Where the ego is along the path, which counts on where the scenario's road ends and another begins.
+    def follow(self, s: float, ego: carla.Transform, step: float) -> float:
+        """Where the ego is along the path.
 
         Args:
             s: Where it was [m].
-            waypoint: On the lane under it.
-            step: How far it has driven along its lane since [m].
+            ego: Where it is on the map.
+            step: How far it has driven since [m].
         """
-        if waypoint.road_id == self._road:
-            return float(waypoint.s)
-        return s + (step if self._lane < 0 else -step)
+        s += self._sign * step
+        waypoint = self._map.get_waypoint(ego.location)
+        for reach in REACH:
+            for guess in (s + reach, s - reach):
+                here = self._inner(guess)
+                if here is not None and here.road_id == waypoint.road_id:
+                    along = waypoint.s - here.s
+                    return guess + (along if here.lane_id < 0 else -along) * self._sign
+        # in a junction many lanes are under it, and the wrong lane leads back
+        if _goes_the_way_of(ego, waypoint) and not waypoint.is_junction:
+            self._begin(waypoint, s)
+        return s
 
-    def _on_path(self, s: float) -> carla.Waypoint:
-        """The ego's lane at `s`, on its road or past its end."""
-        waypoint = self._map.get_waypoint_xodr(self._road, self._lane, s)
-        if waypoint is not None:
-            return waypoint
-        distance = (s - self._start) * (1 if self._lane < 0 else -1)
-        following = (
-            self._origin.next(distance) if distance > 0 else self._origin.previous(max(-distance, 0.1))
-        )
-        if not following:
-            raise SetupError(f"road {self._road} of {self._map.name} ends before s = {s:g} m")
-        yaw = self._origin.transform.rotation.yaw
-        return min(following, key=lambda each: abs(math.remainder(each.transform.rotation.yaw - yaw, 360.0)))
+    def _begin(self, waypoint: carla.Waypoint, s: float) -> carla.Waypoint:
+        """Go on from a lane at `s`, and return the one beside it that is next to the middle."""
+        beside = [lane for lane in lanes_beside(waypoint, left=True) if lane.lane_id * waypoint.lane_id > 0]
+        innermost = [waypoint, *beside][-1]
+        self._begins = s
+        self._ahead, self._behind = Route(innermost), Route(innermost, forwards=False)
+        return innermost
 
-    def _waypoint(self, lane: int, s: float) -> carla.Waypoint:
-        waypoint = self._map.get_waypoint_xodr(self._road, lane, s)
+    def _inner(self, s: float) -> carla.Waypoint | None:
+        """The lane next to the middle at `s`."""
+        distance = (s - self._begins) * self._sign
+        return self._ahead.at(distance) if distance >= 0.0 else self._behind.at(-distance)
+
+    def _place(self, lane: int, s: float) -> carla.Waypoint | None:
+        """A lane at `s`; None where the road lacks it or something else is in its place."""
+        if lane not in self._kinds:
+            self._kinds[lane] = self._waypoint(lane).lane_type
+        inner = self._inner(s)
+        if inner is None:
+            return None
+        # roads that run the other way count their lanes the other way
+        local = inner.lane_id + (lane - self._innermost) * (1 if inner.lane_id * self._innermost > 0 else -1)
+        there = self._map.get_waypoint_xodr(inner.road_id, local, inner.s) if local else None
+        return there if there is not None and there.lane_type == self._kinds[lane] else None
+
+    def _waypoint(self, lane: int) -> carla.Waypoint:
+        """A lane beside the ego's start."""
+        waypoint = self._map.get_waypoint_xodr(self._road, lane, self._start)
         if waypoint is None:
-            raise SetupError(f"{self._map.name} has no lane {lane} at {s:g} m of its road {self._road}")
+            place = f"{self._start:g} m of its road {self._road}"
+            raise SetupError(f"{self._map.name} has no lane {lane} at {place}")
         return waypoint
 
 
@@ -112,44 +142,40 @@ class LanePose(NamedTuple):
     offset: float  # distance from the lane's centre, positive = left of its direction [m]
 
 
-def lane_pose(map: carla.Map, location: carla.Location) -> LanePose:
-    """Find the driving lane under or next to a point."""
-    waypoint = map.get_waypoint(location)
+def lane_pose(map: carla.Map, pose: carla.Transform) -> LanePose:
+    """Find the driving lane under or next to a vehicle; in a junction, one that goes its way."""
+    waypoint = map.get_waypoint(pose.location)
+    if waypoint.is_junction and not _goes_the_way_of(pose, waypoint):
+        waypoint = _lane_across(waypoint.get_junction(), pose) or waypoint
     forward, right = waypoint.transform.get_forward_vector(), waypoint.transform.get_right_vector()
-    return LanePose(waypoint, forward, right, -dot(location - waypoint.transform.location, right))
+    return LanePose(waypoint, forward, right, -dot(pose.location - waypoint.transform.location, right))
 
 
-def carriageway(waypoint: carla.Waypoint) -> tuple[float, float]:
-    """From a lane's centre to the edges of the driving lanes that join up with it, in its direction.
+def _lane_across(junction: carla.Junction, pose: carla.Transform) -> carla.Waypoint | None:
+    """The nearest place of the lanes that go the way of a vehicle, if one is near."""
+    starts = [lane[0] for lane in junction.get_waypoints(carla.LaneType.Driving)]
+    places = [place for start in starts for place in (start, *start.next_until_lane_end(STEP))]
+    near = {
+        distance: place
+        for place in places
+        if (distance := place.transform.location.distance(pose.location)) < NEAR
+        and _goes_the_way_of(pose, place)
+    }
+    return near[min(near)] if near else None
 
-    Returns:
-        To the left edge and to the right edge [m].
-    """
-    half = waypoint.lane_width / 2
-    return half + _width_beside(waypoint, left=True), half + _width_beside(waypoint, left=False)
+
+def _goes_the_way_of(pose: carla.Transform, lane: carla.Waypoint) -> bool:
+    return dot(lane.transform.get_forward_vector(), pose.get_forward_vector()) > LIKEWISE
 
 
 def is_off_road(waypoint: carla.Waypoint, edges: tuple[float, float]) -> bool:
-    """Whether a point is outside the drivable lanes; between those of a junction the ground is paved too.
+    """Whether a point is outside the drivable lanes; in a junction the ground beside them is paved too.
 
     Args:
         waypoint: On the driving lane that is nearest to it.
         edges: From the point to the edges of the driving lanes there, negative beyond them [m].
     """
-    return min(edges) <= 0.0 and not waypoint.is_junction
-
-
-def _width_beside(waypoint: carla.Waypoint, left: bool) -> float:
-    width = 0.0
-    lane = waypoint
-    while True:
-        # past the middle of the road lanes run the other way, and "left" means back
-        same_way = lane.lane_id * waypoint.lane_id > 0
-        beside = lane.get_left_lane() if left == same_way else lane.get_right_lane()
-        if beside is None or beside.lane_type != carla.LaneType.Driving:
-            return width
-        width += beside.lane_width
-        lane = beside
+    return min(edges) <= (-JUNCTION_ROOM if waypoint.is_junction else 0.0)
 
 
 def dot(a: carla.Vector3D, b: carla.Vector3D) -> float:

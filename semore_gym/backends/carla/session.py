@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import socket
 import time
 from dataclasses import asdict, replace
 
@@ -16,6 +17,7 @@ from semore_gym.backends.carla.connection import (
     ROLE,
     blueprint_of,
     check_drawing,
+    claim,
     connect,
     free_port,
     synchronous_world,
@@ -47,6 +49,7 @@ class Session:
     def __init__(self, config: CarlaConfig, camera: CameraConfig, pictures: SharedPictures) -> None:
         self._config, self._camera, self._pictures = config, camera, pictures
         self._client = connect(config)
+        self._claim: socket.socket | None = None
         self._map_name = ""
         self._equipped = False  # whether the ego and its sensors are on the map
         self._cameras: dict[str, Camera] = {}
@@ -74,7 +77,8 @@ class Session:
         self._path_s = episode.ego.s
         # the server's own is 30 km/h until the ego has passed a sign
         self._speed_limit = road(episode.location.embedded).speed_limit
-        start = self._path.transform(episode.ego.lane, episode.ego.s, height=DROP)
+        start = self._path.pose(episode.ego.lane, episode.ego.s, height=DROP)
+        assert start is not None  # the path begins there
         if not self._equipped:  # before anybody is placed: how long a camera takes to start is not our choice
             self._spawn_ego(start)
             self._add_cameras(*self._camera.kinds)
@@ -96,8 +100,7 @@ class Session:
         """Advance by one tick and report."""
         assert self._cast is not None
         ego = self._ego.get_transform()
-        step = self._last.lane_speed * DT
-        self._path_s = self._path.follow(self._path_s, self._map.get_waypoint(ego.location), step)
+        self._path_s = self._path.follow(self._path_s, ego, self._last.speed * DT)
         self._cast.step(ego, self._path_s)
         self._ego.apply_control(
             carla.VehicleControl(throttle=control.throttle, steer=control.steer, brake=control.brake)
@@ -134,11 +137,16 @@ class Session:
             settings = self._world.get_settings()
             settings.synchronous_mode, settings.fixed_delta_seconds = False, None
             self._world.apply_settings(settings)
+        if self._claim is not None:
+            self._claim.close()
+            self._claim = None
 
     def _enter(self, map_name: str) -> None:
         """Load a map, unless it is there already; the ego and its sensors of another one go first."""
         if self._map_name:
             self._leave()
+        if self._claim is None:
+            self._claim = claim(self._config)
         self._world = synchronous_world(self._client, map_name, self._config)
         self._map = self._world.get_map()
         self._map_name = map_name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -11,8 +10,7 @@ import carla
 from semore_gym.backends.base import BENDS_AT, RoadUser, Surroundings
 from semore_gym.backends.carla.cast import Member
 from semore_gym.backends.carla.lanes import LanePose, dot, lane_pose
-
-BEND_LENGTH = 5.0  # over which a bend is measured [m]
+from semore_gym.backends.carla.route import Route
 
 
 def look_around(map: carla.Map, ego: carla.Vehicle, members: Sequence[Member]) -> Surroundings:
@@ -24,12 +22,13 @@ def look_around(map: carla.Map, ego: carla.Vehicle, members: Sequence[Member]) -
         members: Everybody else.
     """
     pose, extent = ego.get_transform(), ego.bounding_box.extent
-    lane = lane_pose(map, pose.location)
+    lane = lane_pose(map, pose)
     facing = 1.0 if dot(pose.get_forward_vector(), lane.forward) >= 0.0 else -1.0
+    route = Route(lane.waypoint, forwards=facing > 0.0)
     return Surroundings(
         half_length=float(extent.x),
         half_width=float(extent.y),
-        bends=tuple(facing * _bend(lane.waypoint, facing * distance) for distance in BENDS_AT),
+        bends=tuple(route.bend(distance) for distance in BENDS_AT),
         others=tuple(_road_user(map, pose.location, lane, facing, member) for member in members),
     )
 
@@ -60,25 +59,6 @@ def _along(map: carla.Map, waypoint: carla.Waypoint, distance: float) -> carla.W
     """The same lane so far on in its direction [m]; `waypoint` itself where its road ends before."""
     s = waypoint.s + (distance if waypoint.lane_id < 0 else -distance)
     return map.get_waypoint_xodr(waypoint.road_id, waypoint.lane_id, s) or waypoint
-
-
-def _bend(waypoint: carla.Waypoint, distance: float) -> float:
-    """Curvature of a lane so far on in its direction, positive = turning left [1/m]; 0 past the map's end."""
-    half = BEND_LENGTH / 2
-    ends = [_follow(waypoint, distance + step) for step in (-half, half)]
-    if ends[0] is None or ends[1] is None:
-        return 0.0
-    before, after = (end.transform.rotation.yaw for end in ends if end is not None)
-    return math.radians(math.remainder(before - after, 360.0)) / BEND_LENGTH
-
-
-def _follow(waypoint: carla.Waypoint, distance: float) -> carla.Waypoint | None:
-    """The lane so far on, through its successors and straight on at junctions; None past the map's end."""
-    steps = waypoint.next(distance) if distance > 0.0 else waypoint.previous(-distance)
-    yaw = waypoint.transform.rotation.yaw
-    return min(
-        steps, key=lambda each: abs(math.remainder(each.transform.rotation.yaw - yaw, 360.0)), default=None
-    )
 
 
 def _kind(blueprint: str) -> Literal["walker", "bicycle", "vehicle"]:

@@ -2,18 +2,17 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import replace
 
-import msgpack
 import numpy as np
 import psutil
 import pytest
 
+from helpers.carla import ask
 from semore_gym import CarlaConfig
 from semore_gym.backends.base import CameraConfig, Control, SimulatorError
 from semore_gym.scenarios import SCENARIOS
@@ -179,6 +178,34 @@ def test_a_second_driver_on_a_server_is_refused_and_harms_nobody(carla_address, 
     assert first.tick(Control(throttle=1.0)).frame == len(frames) + 1
 
 
+def test_a_driver_who_pauses_keeps_the_server_until_its_end(carla_address, backend_on):
+    address = carla_address()
+    code = (
+        "import gymnasium as gym, semore_gym\n"
+        "env = gym.make('SemoreCarla-JayWalk-v0', image_size=32); env.reset(seed=0)\n"
+        "while True:\n"
+        "    print(env.step([0.0, 1.0])[4]['tick'], flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**os.environ, "SEMORE_CARLA": address},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as first:
+        second = backend_on(int(address.rpartition(":")[2]), attempts=1)
+        ticks = [first.stdout.readline()]
+        with pytest.raises(SimulatorError, match=rf"another client drives on the CARLA server at {address}"):
+            second.reset(episode(seed=1))
+        first.stdin.write("\n")
+        first.stdin.flush()
+        ticks.append(first.stdout.readline())
+        assert ticks == ["4\n", "8\n"]
+        first.kill()
+    second.reset(episode(seed=1))
+    assert second.tick(Control(throttle=1.0)).frame == 1
+
+
 @pytest.mark.slow
 def test_closing_does_not_wait_long_for_a_server_that_hangs(start_carla, backend_on):
     server = start_carla()
@@ -220,13 +247,6 @@ def test_fifty_resets_leave_nobody_behind(carla_address, backend_on):
 def census(port):
     """How many of each kind are on a server."""
     return ask(port, "census")
-
-
-def ask(port, name):
-    """The answer of a server's call without arguments."""
-    with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.sendall(msgpack.packb([0, 0, name, [[False]]]))
-        return msgpack.unpackb(connection.recv(65536))[3][0][1]
 
 
 def test_shared_pictures_have_no_name_that_a_kill_could_leave_behind(carla_address, backend_on):

@@ -12,7 +12,8 @@ pytest.importorskip("carla", reason="the carla client has no wheel for this Pyth
 
 import carla
 
-from semore_gym.backends.carla.lanes import LanePath, carriageway, is_off_road, lane_pose
+from semore_gym.backends.carla.lanes import LanePath, is_off_road, lane_pose
+from semore_gym.backends.carla.route import carriageway
 from semore_gym.backends.carla.walkers import Crossing
 
 STREET = opendrive(road("street"))
@@ -22,35 +23,23 @@ def episode():
     return SCENARIOS.load("JayWalk")().episode(np.random.default_rng(0))
 
 
-def test_the_path_counts_on_beyond_the_scenarios_road():
-    here, elsewhere = carla.Map("street", STREET), carla.Map("street", STREET.replace('id="12"', 'id="9"'))
-    path = LanePath(here, episode())
-    assert path.follow(20.0, here.get_waypoint_xodr(12, -1, 50.0), 0.5) == pytest.approx(50.0, abs=1e-3)
-    assert path.follow(200.0, elsewhere.get_waypoint_xodr(9, -1, 3.0), 0.5) == 200.5
+def test_the_path_ends_where_the_map_does():
+    path = LanePath(carla.Map("street", STREET.replace('length="3000.0"', 'length="224.25"')), episode())
+    assert path.pose(-1, 224.0) is not None
+    assert path.pose(-1, 225.0) is None
+    assert path.pose(-1, -1.0) is None
 
 
-def test_nobody_starts_past_the_roads_end():
-    town01 = carla.Map("street", STREET.replace('length="3000.0"', 'length="224.25"'))
-    crowd = SCENARIOS.load("JayWalk")(walkers=(30, 30)).episode(np.random.default_rng(0))
-    path = LanePath(town01, crowd)
-    places = [(spec.lane, path.on_road(spec.s), spec.s) for spec in crowd.actors]
-    assert all(0.0 < place < 224.25 for _, place, _ in places)
-    assert all(place == s for _, place, s in places if s < 224.0)
-    assert any(s > 230.0 for _, _, s in places)
-    for lane in (-3, 3):
-        along = sorted(place for other, place, _ in places if other == lane)
-        assert min(np.diff(along)) > 0.4  # nobody in anybody else
-
-
-@pytest.mark.parametrize(("junction", "expected"), [("-1", True), ("1", False)])
-def test_the_ground_between_a_junctions_lanes_is_road(junction, expected):
+@pytest.mark.parametrize(("junction", "room"), [("-1", 0.0), ("1", 2.0)])
+def test_the_ground_beside_a_junctions_lanes_is_road(junction, room):
     text = STREET.replace('junction="-1"', f'junction="{junction}"')
     if junction != "-1":
         text = text.replace("</OpenDRIVE>", f'<junction id="{junction}" name="crossing" /></OpenDRIVE>')
     street = carla.Map("street", text)
     middle = street.get_waypoint_xodr(12, -1, 50.0).transform
-    for aside, off in ((0.0, False), (4.0, expected)):
-        lane = lane_pose(street, middle.location + middle.get_right_vector() * aside)
+    for aside, off in ((0.0, False), (1.9 + room, False), (2.1 + room, True)):
+        place = carla.Transform(middle.location + middle.get_right_vector() * aside, middle.rotation)
+        lane = lane_pose(street, place)
         left, right = carriageway(lane.waypoint)
         assert is_off_road(lane.waypoint, (left - lane.offset, right + lane.offset)) is off
 

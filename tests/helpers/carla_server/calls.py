@@ -11,7 +11,6 @@ from helpers.carla_server.bodies import Body, Box
 from helpers.carla_server.rpc import RefusedError
 from helpers.carla_server.simulation import MAPS
 from helpers.carla_server.wire import Pose
-from semore_gym.backends.embedded.opendrive import opendrive
 
 if TYPE_CHECKING:
     from helpers.carla_server.server import CarlaWorld
@@ -39,7 +38,7 @@ class Calls:
             "set_episode_settings": world.set_settings,
             "get_sensor_token": lambda stream: [world.streams.token_of(stream)],
             "get_map_info": lambda: [world.simulation.map_name, world.spawn_points()],
-            "get_map_data": lambda: opendrive(world.simulation.road),
+            "get_map_data": world.opendrive,
             "get_required_files": lambda *_: [],
             "get_available_maps": lambda: list(MAPS),
             "get_actor_definitions": lambda: [
@@ -58,9 +57,14 @@ class Calls:
             "spawn_actor_with_parent": self._spawn,
             "destroy_actor": self._destroy,
             "tick_cue": world.tick,
-            # not CARLA's: what ticks took [s], and how many of each kind are here, for measuring and tests
+            # not CARLA's: what ticks took [s], who is here and where, for measuring and tests
             "busy": lambda: world.busy,
             "census": lambda: dict(Counter(actor.kind for actor in world.actors.values())),
+            "places": lambda: [
+                [actor.kind, *world.simulation.pose_of(actor).packed()]
+                for actor in world.actors.values()
+                if actor.body is not None
+            ],
             "lights": lambda: [
                 [actor.kind, actor.lights] for actor in world.actors.values() if actor.body is not None
             ],

@@ -22,7 +22,7 @@ FREE_RUN = 0.05  # seconds between the ticks of a world that waits for nobody
 async def main(arguments: argparse.Namespace) -> None:
     await asyncio.sleep(arguments.slow_start)
     streams = StreamServer(arguments.port + 1)
-    world = CarlaWorld(streams, arguments.map, arguments.version)
+    world = CarlaWorld(streams, arguments.map, arguments.version, arguments.towns)
     calls = Calls(world)
 
     faults = Faults(arguments)
@@ -44,6 +44,7 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, default=2000)
     parser.add_argument("--map", default="Town01")
     parser.add_argument("--version", default="0.9.16")
+    parser.add_argument("--towns", action="store_true", help="whether its maps are CARLA's own, of `towns`")
     add_faults(parser)
     # what CARLA's own program is told, as far as it matters here
     parser.add_argument("-carla-rpc-port", dest="port", type=int)

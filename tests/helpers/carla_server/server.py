@@ -9,10 +9,12 @@ from typing import Any
 
 from helpers.carla_server.cameras import Cameras
 from helpers.carla_server.faults import Faults
+from helpers.carla_server.maps import town
 from helpers.carla_server.rpc import RefusedError
 from helpers.carla_server.simulation import MAPS, Actor, Simulation
 from helpers.carla_server.streams import StreamServer
 from helpers.carla_server.wire import COLLISION, WORLD, Pose, collision, header, snapshot
+from semore_gym.backends.embedded.opendrive import opendrive
 from semore_gym.scenarios.weather import Weather
 
 NOON = [float(value) for value in vars(Weather(sun_altitude_angle=45.0)).values()]
@@ -27,11 +29,13 @@ class CarlaWorld:
         streams: Where snapshots and sensors' data go.
         map_name: The map at the start.
         version: What it says it is.
+        towns: Whether its maps are CARLA's own; pictures are of the embedded roads all the same.
     """
 
-    def __init__(self, streams: StreamServer, map_name: str, version: str) -> None:
+    def __init__(self, streams: StreamServer, map_name: str, version: str, towns: bool) -> None:
         self.version = version
         self.streams = streams
+        self._towns = towns
         self.snapshots = streams.token()
         self.frame = 0
         self.busy = 0.0  # spent on ticks [s]
@@ -105,6 +109,11 @@ class CarlaWorld:
             raise RefusedError("unable to set weather")
         self.weather = weather
         self._cameras.begin(self.simulation.road, weather)
+
+    def opendrive(self) -> str:
+        """The map."""
+        name = self.simulation.map_name
+        return town(name) if self._towns else opendrive(self.simulation.road)
 
     def spawn_points(self) -> list[Any]:
         """Some places on the map, as transforms."""
