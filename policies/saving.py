@@ -13,10 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from gymnasium import spaces
+from stable_baselines3.common.env_util import is_wrapped
+from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.save_util import load_from_zip_file
 from stable_baselines3.common.type_aliases import GymEnv
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from stable_baselines3.sac.sac import SAC
 
+from semore_gym.policies.channels import keep_channels_first
 from semore_gym.policies.observations import acted_on, learnt_alike
 from semore_gym.policies.replay.transitions import TransitionBuffer
 from semore_gym.policies.visual_policy import VisualPolicy
@@ -102,6 +106,14 @@ class StoredSAC(SAC):
             frames = acted_on(observation)
             observation = {"frames": frames} if isinstance(self.observation_space, spaces.Dict) else frames
         return super().predict(observation, state, episode_start, deterministic)
+
+    @staticmethod
+    def _wrap_env(env: GymEnv, verbose: int = 0, monitor_wrapper: bool = True) -> VecEnv:
+        """Wrap as Stable-Baselines3 does, but never transpose stacked frames."""
+        if not isinstance(env, VecEnv):
+            single = env if is_wrapped(env, Monitor) or not monitor_wrapper else Monitor(env)
+            env = DummyVecEnv([lambda: single])
+        return SAC._wrap_env(keep_channels_first(env), verbose, monitor_wrapper)
 
     def _setup_model(self) -> None:
         if self.algorithm != type(self).__name__:
