@@ -7,6 +7,7 @@ import pathlib
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from operator import attrgetter
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -21,6 +22,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from stable_baselines3.sac.sac import SAC
 
 from semore_gym.policies.channels import keep_channels_first
+from semore_gym.policies.compiled import fitting_state, plain_state
 from semore_gym.policies.observations import acted_on, learnt_alike
 from semore_gym.policies.replay.transitions import TransitionBuffer
 from semore_gym.policies.visual_policy import VisualPolicy
@@ -127,6 +129,36 @@ class StoredSAC(SAC):
             )
         self.policy_class.observed_shape(self.observation_space)
         super()._setup_model()
+
+    def get_parameters(self) -> dict[str, dict[str, Any]]:
+        """Give the state dicts that `save` writes, by the names that they have without torch.compile."""
+        modules = self.modules()
+        plain = {part: plain_state(module) for part, module in modules.items()}
+        return {part: plain.get(part, state) for part, state in super().get_parameters().items()}
+
+    def set_parameters(
+        self,
+        load_path_or_dict: str | dict[str, Any],
+        exact_match: bool = True,
+        device: torch.device | str = "auto",
+    ) -> None:
+        """Take what `get_parameters` gave, compiled or not; the arguments are Stable-Baselines3's."""
+        given: dict[str, Any] = (
+            load_path_or_dict
+            if isinstance(load_path_or_dict, dict)
+            else load_from_zip_file(load_path_or_dict, device=device, load_data=False)[1]
+        )
+        modules = self.modules()
+        fitting: dict[str, Any] = {
+            part: fitting_state(modules[part], state) if part in modules else state
+            for part, state in given.items()
+        }
+        super().set_parameters(fitting, exact_match, device)
+
+    def modules(self) -> dict[str, torch.nn.Module]:
+        """Give the networks that are saved, by the attributes where they are."""
+        parts = {part: attrgetter(part)(self) for part in self._get_torch_save_params()[0]}
+        return {part: module for part, module in parts.items() if isinstance(module, torch.nn.Module)}
 
     @property
     def transitions(self) -> TransitionBuffer:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from semore_gym.judges import Judge
 from semore_gym.policies import losses
+from semore_gym.policies.compiled import original
 from semore_gym.policies.encoded import Encoded, one_step_features
 from semore_gym.policies.encoders.base import Encoder, PixelEncoder
 from semore_gym.policies.encoders.dual_stream import DualStreamEncoder, Guidance
@@ -155,8 +156,13 @@ class SemoreSAC(VisualSAC):
     @property
     def dual_stream(self) -> DualStreamEncoder:
         """The encoder, where the variant has two streams."""
-        assert isinstance(self.critic.encoder, DualStreamEncoder)
-        return self.critic.encoder
+        encoder = original(self.critic.encoder)
+        if not isinstance(encoder, DualStreamEncoder):
+            raise ValueError(
+                f"encoder_class must be a DualStreamEncoder for variant {self.variant!r}, "
+                f"got {type(encoder).__name__}"
+            )
+        return encoder
 
     def encode(self, batch: FrameBatch) -> Encoded:
         """Make the passes of one update; the one over o_t is guided where o_t has a mask."""
