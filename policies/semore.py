@@ -114,11 +114,10 @@ class SemoreSAC(VisualSAC):
         _check_choice("guide", guide, ("gradient-pass", "all"))
         if not 0.0 <= guided_share <= 1.0:
             raise ValueError(f"guided_share must be in [0, 1], got {guided_share}")
-        check_buffer(replay_buffer_class)
         if judge is not None:
             replay_buffer_class = replay_buffer_class or SelectiveReplayBuffer
-            if not issubclass(replay_buffer_class, SelectiveReplayBuffer):
-                raise ValueError(f"judge must be None for a {replay_buffer_class.__name__}, got {judge!r}")
+            hint = f" with judge={judge!r}; with judge=None a FrameReplayBuffer will do"
+            check_buffer(replay_buffer_class, SelectiveReplayBuffer, replay_buffer_kwargs or {}, hint)
             seed = kwargs.get("seed")
             usual = {"judge": judge, "seed": seed or 0, "start": learning_starts}
             replay_buffer_kwargs = {**usual, **(replay_buffer_kwargs or {})}
