@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import logging
 import warnings
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 
 import semore_gym
 from semore_gym.policies.acceleration import accelerate
+from semore_gym.policies.compiled import uncompiled
 from semore_gym.policies.visual_policy import VisualPolicy, frames_shape
 from semore_gym.policies.visual_sac import VisualSAC
 
@@ -89,11 +89,11 @@ class ActingPath(nn.Module):
 
     def __init__(self, policy: VisualPolicy) -> None:
         super().__init__()
-        self.encoder = copy.deepcopy(policy.critic.encoder).cpu()
+        self.encoder = uncompiled(policy.critic.encoder).cpu()
         accelerate(self.encoder, "off")
         # not the actor itself: after training it holds tensors that cannot be copied
         actor = policy.actor
-        self.mean = copy.deepcopy(nn.Sequential(actor.head, actor.latent_pi, actor.mu)).cpu()
+        self.mean = uncompiled(nn.Sequential(actor.head, actor.latent_pi, actor.mu)).cpu()
         self.register_buffer("low", torch.as_tensor(policy.action_space.low))
         self.register_buffer("high", torch.as_tensor(policy.action_space.high))
 

@@ -10,6 +10,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
+from semore_gym.policies.channels import check_not_transposed
 from semore_gym.policies.encoders.base import PAPER_CHANNELS
 from semore_gym.policies.encoders.dual_stream import DualStreamEncoder
 from semore_gym.policies.visual_policy import frames_shape
@@ -30,6 +31,12 @@ class SemoreExtractor(BaseFeaturesExtractor):
         channels: Channels of the convolutions of each stream.
         first_kernel: Side of the first kernel.
         stream_dim: Length of each stream's feature vector.
+        frames: k. To be given where it is so large that Stable-Baselines3, which takes the shortest axis for
+            the channels, may have transposed the frames.
+
+    Raises:
+        ValueError: If there are no stacked frames, they may have been transposed, or a mask is wanted and
+            missing.
 
     Example:
         >>> import numpy as np
@@ -45,7 +52,9 @@ class SemoreExtractor(BaseFeaturesExtractor):
         channels: tuple[int, ...] = PAPER_CHANNELS,
         first_kernel: int = 3,
         stream_dim: int = 50,
+        frames: int | None = None,
     ) -> None:
+        check_not_transposed(observation_space, frames)
         encoder = DualStreamEncoder(frames_shape(observation_space), channels, first_kernel, stream_dim)
         if guided and not (isinstance(observation_space, spaces.Dict) and "mask" in observation_space.spaces):
             raise ValueError(

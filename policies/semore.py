@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from semore_gym.judges import Judge
 from semore_gym.policies import losses
+from semore_gym.policies.compiled import original
 from semore_gym.policies.encoded import Encoded, one_step_features
 from semore_gym.policies.encoders.base import Encoder, PixelEncoder
 from semore_gym.policies.encoders.dual_stream import DualStreamEncoder, Guidance
@@ -113,11 +114,10 @@ class SemoreSAC(VisualSAC):
         _check_choice("guide", guide, ("gradient-pass", "all"))
         if not 0.0 <= guided_share <= 1.0:
             raise ValueError(f"guided_share must be in [0, 1], got {guided_share}")
-        check_buffer(replay_buffer_class)
         if judge is not None:
             replay_buffer_class = replay_buffer_class or SelectiveReplayBuffer
-            if not issubclass(replay_buffer_class, SelectiveReplayBuffer):
-                raise ValueError(f"judge must be None for a {replay_buffer_class.__name__}, got {judge!r}")
+            hint = f" with judge={judge!r}; with judge=None a FrameReplayBuffer will do"
+            check_buffer(replay_buffer_class, SelectiveReplayBuffer, replay_buffer_kwargs or {}, hint)
             seed = kwargs.get("seed")
             usual = {"judge": judge, "seed": seed or 0, "start": learning_starts}
             replay_buffer_kwargs = {**usual, **(replay_buffer_kwargs or {})}
@@ -155,8 +155,13 @@ class SemoreSAC(VisualSAC):
     @property
     def dual_stream(self) -> DualStreamEncoder:
         """The encoder, where the variant has two streams."""
-        assert isinstance(self.critic.encoder, DualStreamEncoder)
-        return self.critic.encoder
+        encoder = original(self.critic.encoder)
+        if not isinstance(encoder, DualStreamEncoder):
+            raise ValueError(
+                f"encoder_class must be a DualStreamEncoder for variant {self.variant!r}, "
+                f"got {type(encoder).__name__}"
+            )
+        return encoder
 
     def encode(self, batch: FrameBatch) -> Encoded:
         """Make the passes of one update; the one over o_t is guided where o_t has a mask."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from semore_gym.policies import losses
 from semore_gym.policies.augmentations import random_convolution
+from semore_gym.policies.compiled import original
 from semore_gym.policies.curl import info_nce
 from semore_gym.policies.encoded import Encoded, one_step_features
 from semore_gym.policies.encoders.base import Encoder, Inputs
@@ -262,9 +263,10 @@ class Simoun(VisualSAC):
 
 
 def _encoder_of(critic: VisualCritic) -> SimounEncoder:
-    if not isinstance(critic.encoder, SimounEncoder):
-        raise ValueError(f"encoder_class must be SimounEncoder, got {type(critic.encoder).__name__}")
-    return critic.encoder
+    encoder = original(critic.encoder)
+    if not isinstance(encoder, SimounEncoder):
+        raise ValueError(f"encoder_class must be SimounEncoder, got {type(encoder).__name__}")
+    return encoder
 
 
 def _require(values: dict[str, float], above: bool) -> None:

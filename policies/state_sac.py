@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from gymnasium import spaces
 from stable_baselines3.common.policies import BasePolicy
-from stable_baselines3.common.type_aliases import GymEnv
 from torch import Tensor, nn
 
 from semore_gym.policies.encoders.base import Encoder, Inputs
@@ -99,13 +98,4 @@ class StateSAC(VisualSAC):
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"StatePolicy": StatePolicy}
     observation: ClassVar[Literal["image", "state"]] = "state"
-
-    def __init__(
-        self,
-        policy: str | type[VisualPolicy],
-        env: GymEnv | str,
-        replay_buffer_class: type[TransitionBuffer] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        buffer = replay_buffer_class or StateReplayBuffer
-        super().__init__(policy, env, replay_buffer_class=buffer, **kwargs)
+    buffer_class: ClassVar[type[TransitionBuffer]] = StateReplayBuffer

@@ -17,7 +17,7 @@ from semore_gym.policies.encoders.networks import Maps, update_average
 from semore_gym.policies.metered import MeteredSAC
 from semore_gym.policies.replay.frames import FrameReplayBuffer
 from semore_gym.policies.replay.samples import FrameBatch
-from semore_gym.policies.replay.transitions import TransitionBuffer, check_buffer
+from semore_gym.policies.replay.transitions import TransitionBuffer
 from semore_gym.policies.visual_policy import VisualActor, VisualCritic, VisualPolicy
 
 
@@ -57,6 +57,7 @@ class VisualSAC(MeteredSAC):
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"VisualPolicy": VisualPolicy}
     observation: ClassVar[Literal["image", "state"]] = "image"  # which of a DrivingEnv's it learns from
+    buffer_class: ClassVar[type[TransitionBuffer]] = FrameReplayBuffer
     policy: VisualPolicy
     actor: VisualActor
     critic: VisualCritic
@@ -92,11 +93,10 @@ class VisualSAC(MeteredSAC):
             raise ValueError(f"warm_up_updates must be at least 0, got {warm_up_updates}")
         if reward_scale is not None and not reward_scale > 0:
             raise ValueError(f"reward_scale must be greater than 0, got {reward_scale}")
-        if kwargs.get("n_steps", 1) != 1:
-            steps = kwargs["n_steps"]
+        if (steps := kwargs.get("n_steps", 1)) != 1:
             raise ValueError(f"n_steps must be given as replay_buffer_kwargs={{'n_steps': {steps}}}")
         check_acceleration(acceleration)
-        check_buffer(replay_buffer_class)
+        self.check_arguments(kwargs)
         super().__init__(
             policy,
             env,
@@ -106,7 +106,7 @@ class VisualSAC(MeteredSAC):
             batch_size=batch_size,
             tau=tau,
             ent_coef=ent_coef,
-            replay_buffer_class=replay_buffer_class or FrameReplayBuffer,
+            replay_buffer_class=replay_buffer_class or self.buffer_class,
             replay_buffer_kwargs=replay_buffer_kwargs,
             policy_kwargs=dict(policy_kwargs or {}),  # a copy: SB3 writes into it
             _init_setup_model=False,

@@ -69,15 +69,49 @@ def test_unknown_masks_are_refused(id):
         make_env(id, masks="orcle")
 
 
-@pytest.mark.parametrize("masks", ["oracle", "none", None])
-def test_the_spec_goes_through_json(masks):
-    options = {"missed": 0.5} if masks == "oracle" else None
-    env = make_env("SemoreCarla-HighWay-v0", masks=masks, mask_options=options, every=2, image_size=32)
+HIGHWAY = "SemoreCarla-HighWay-v0"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"masks": "oracle", "mask_options": {"missed": 0.5}, "every": 2},
+        {"masks": "none", "between": "hold", "frames": 2},
+        {"masks": None},
+    ],
+)
+def test_the_spec_goes_through_json(options):
+    env = make_env(HIGHWAY, image_size=32, **options)
     again = gym.make(EnvSpec.from_json(env.spec.to_json()))
     for one, other in zip(drive(env), drive(again), strict=True):
         assert one.keys() == other.keys()
         for name in one:
             np.testing.assert_array_equal(one[name], other[name])
+
+
+@pytest.mark.parametrize("options", [{"masks": None, "residual": False}, {"observation": "state"}])
+def test_the_spec_of_an_array_goes_through_json(options):
+    env = make_env(HIGHWAY, **options)
+    again = gym.make(EnvSpec.from_json(env.spec.to_json()))
+    np.testing.assert_array_equal(drive(env), drive(again))
+
+
+def test_several_environments_are_made_of_a_spec_that_went_through_json():
+    env = make_env(HIGHWAY, image_size=32)
+    spec = EnvSpec.from_json(env.spec.to_json())
+    several = gym.make_vec(spec, num_envs=2, vectorization_mode="sync")
+    assert several.single_observation_space == env.observation_space
+    observation, _ = several.reset(seed=[3, 4])
+    for name, one in env.reset(seed=3)[0].items():
+        np.testing.assert_array_equal(observation[name][0], one)
+    several.close()
+
+
+def test_masks_by_an_object_keep_the_spec_from_json_but_not_from_make():
+    spec = make_env(HIGHWAY, masks=OracleMasks(missed=0.5), image_size=32).spec
+    assert gym.make(spec).get_wrapper_attr("provider").missed == 0.5
+    with pytest.raises(TypeError, match="OracleMasks is not JSON serializable"):
+        spec.to_json()
 
 
 def drive(env):

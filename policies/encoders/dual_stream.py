@@ -49,6 +49,7 @@ class DualStreamEncoder(Encoder):
         interaction: Whether the streams interact before their heads (Eq. 6-7).
 
     Attributes:
+        stacked: Channels of the stacked frames, 3k.
         features_dim: Length of the feature vector, 2 * stream_dim: semantic first, motion after it.
         map_shape: (C, h, w) of each stream's map.
     """
@@ -63,6 +64,7 @@ class DualStreamEncoder(Encoder):
     ) -> None:
         super().__init__(frames_shape)
         require_history(frames_shape)
+        self.stacked = frames_shape[0]
         self.stream_dim = stream_dim
         self.features_dim = 2 * stream_dim
         self.semantic = convolutions(frames_shape[0], channels, first_kernel)
@@ -106,10 +108,8 @@ class DualStreamEncoder(Encoder):
         """
         masks = centre(masks, self.image_size)
         rows = masks.flatten(1).any(dim=1).nonzero().squeeze(1)
-        first = self.semantic[0]
-        assert isinstance(first, nn.Conv2d)
         blank = masks.new_zeros(1, *masks.shape[1:])
-        image = to_float(torch.cat([masks[rows], blank])).expand(-1, first.in_channels, -1, -1)
+        image = to_float(torch.cat([masks[rows], blank])).expand(-1, self.stacked, -1, -1)
         maps = self.semantic(image.contiguous(memory_format=torch.channels_last))
         knowledge, blank = maps[:-1], maps[-1:].detach()
         guided = knowledge if keys_gradient else knowledge.detach()

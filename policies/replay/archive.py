@@ -131,12 +131,7 @@ class Archive:
         content = json.loads((path / manifest).read_text())
         if content.get("format") != FORMAT:
             raise ValueError(f"{path / manifest} is not a manifest of a replay buffer ({FORMAT})")
-        for name, value in _settings(buffer).items():
-            if content["settings"][name] != value:
-                raise ValueError(
-                    f"{path / manifest} was saved by a buffer with {name} {content['settings'][name]!r}, "
-                    f"this one has {value!r}"
-                )
+        check_settings(path / manifest, content["settings"], _settings(buffer))
         with np.load(path / content["state"]) as state:
             arrays = dict(state)
         buffer.reset()
@@ -154,12 +149,31 @@ class Archive:
         return remasked[(remasked < next_id) & np.isin(remasked, live)]
 
 
+def check_settings(file: Path, saved: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    """Compare what a file says of its buffer with the buffer that is to become it.
+
+    Args:
+        file: The manifest.
+        saved: Its settings.
+        own: The buffer's, those first that others follow from.
+
+    Raises:
+        ValueError: If one differs.
+    """
+    for name, value in own.items():
+        if saved[name] != value:
+            told = {"rows": "buffer_size // n_envs"}.get(name, name)
+            raise ValueError(
+                f"{file} was saved by a buffer with {told} {saved[name]!r}, this one has {value!r}"
+            )
+
+
 def _settings(buffer: FrameBuffer) -> dict[str, Any]:
     """What must be the same in the buffer that loads."""
     return {
         "class": type(buffer).__name__,
-        "rows": buffer.buffer_size,
         "n_envs": buffer.n_envs,
+        "rows": buffer.buffer_size,
         "history": buffer.layout.history,
         "size": list(buffer.layout.size),
         "mask_bits": buffer.mask_bits,

@@ -20,6 +20,7 @@ from semore_gym.policies.replay.rows import Slots
 from semore_gym.policies.replay.samples import FrameBatch, frame_batch, whole_samples
 from semore_gym.policies.replay.storage import FrameStore
 from semore_gym.policies.replay.transitions import TransitionBuffer
+from semore_gym.utils.devices import check_device
 
 Array = npt.NDArray[Any]
 Info = Mapping[str, Any]
@@ -90,6 +91,7 @@ class FrameReplayBuffer(TransitionBuffer):
             gamma=gamma,
         )
         self.mask_bits = mask_bits if self.layout.has_mask else 0
+        check_device(storage_device, "storage_device")
         self.storage_device = th.device(storage_device)
         self._clear()
 

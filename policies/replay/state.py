@@ -14,7 +14,7 @@ import torch as th
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from stable_baselines3.common.vec_env import VecNormalize
 
-from semore_gym.policies.replay.archive import RING, delete_unnamed, write_arrays
+from semore_gym.policies.replay.archive import RING, check_settings, delete_unnamed, write_arrays
 from semore_gym.policies.replay.ring import Indices, TransitionRing
 from semore_gym.policies.replay.samples import FrameBatch
 from semore_gym.policies.replay.transitions import TransitionBuffer
@@ -116,11 +116,9 @@ class StateReplayBuffer(TransitionBuffer):
         """
         path = Path(folder) / manifest
         content = json.loads(path.read_text())
-        if content.get("format") != FORMAT or content["settings"] != self._settings():
-            raise ValueError(
-                f"{path} must be of {FORMAT} with {self._settings()}, got {content.get('format')} with "
-                f"{content.get('settings')}"
-            )
+        if content.get("format") != FORMAT:
+            raise ValueError(f"{path} is not a manifest of a replay buffer of states ({FORMAT})")
+        check_settings(path, content["settings"], self._settings())
         self.reset()
         with np.load(path.parent / content["state"]) as arrays:
             size = len(arrays["states"])
@@ -131,4 +129,4 @@ class StateReplayBuffer(TransitionBuffer):
         self.pos, self.full = self.ring.row, self.ring.full
 
     def _settings(self) -> dict[str, Any]:
-        return {"rows": self.buffer_size, "n_envs": self.n_envs, "shape": list(self.obs_shape)}
+        return {"n_envs": self.n_envs, "rows": self.buffer_size, "shape": list(self.obs_shape)}

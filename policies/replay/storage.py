@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,9 +11,27 @@ import numpy.typing as npt
 import torch as th
 
 from semore_gym.policies.replay.rows import Slots, make_rows
+from semore_gym.utils.devices import check_device
 
 Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
+
+logger = logging.getLogger(__name__)
+
+
+def usable_storage(buffer_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Adapt the arguments of a saved model's buffer to this machine.
+
+    Args:
+        buffer_kwargs: Its arguments. Frames go to the CPU, with a warning, where the `storage_device` is one
+            that this machine lacks.
+    """
+    try:
+        check_device(buffer_kwargs.get("storage_device", "cpu"), "storage_device")
+    except ValueError as error:
+        logger.warning("%s; the replay buffer takes storage_device='cpu'", error)
+        return {**buffer_kwargs, "storage_device": "cpu"}
+    return dict(buffer_kwargs)
 
 
 class FrameStore:

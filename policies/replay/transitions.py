@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Collection
 from os import PathLike
 from typing import Any
 
@@ -13,6 +14,7 @@ from stable_baselines3.common.buffers import ReplayBuffer
 
 from semore_gym.policies.replay.ring import TransitionRing
 from semore_gym.policies.replay.samples import FrameBatch
+from semore_gym.utils.signatures import check_names, keywords
 
 
 class TransitionBuffer(ReplayBuffer):
@@ -83,12 +85,20 @@ class TransitionBuffer(ReplayBuffer):
         """Become the buffer that was saved in a folder."""
 
 
-def check_buffer(kind: type[Any] | None) -> None:
-    """Refuse a replay buffer whose samples are not what the losses need.
+def check_buffer(kind: Any, wanted: type[TransitionBuffer], given: Collection[str], hint: str = "") -> None:
+    """Refuse a replay buffer whose samples are not what the losses need, or that does not take its arguments.
+
+    Args:
+        kind: The class.
+        wanted: What it has to be.
+        given: Names in `replay_buffer_kwargs`.
+        hint: What else to do about the class, for the message.
 
     Raises:
-        ValueError: If it is one.
+        ValueError: If it is no subclass, or an argument is unknown or set by the algorithm.
     """
-    if kind is not None and not issubclass(kind, TransitionBuffer):
-        known = "FrameReplayBuffer, SelectiveReplayBuffer, StateReplayBuffer or a subclass"
-        raise ValueError(f"replay_buffer_class must be {known}, got {kind.__name__}")
+    if not isinstance(kind, type) or not issubclass(kind, wanted):
+        name = kind.__name__ if isinstance(kind, type) else repr(kind)
+        raise ValueError(f"replay_buffer_class must be {wanted.__name__} or a subclass, got {name}{hint}")
+    known = keywords(kind).keys() - keywords(ReplayBuffer).keys()
+    check_names(f"replay_buffer_kwargs of {kind.__name__}", given, sorted(known))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from semore_gym.backends import BACKENDS
 from semore_gym.backends.base import Backend, CameraConfig
@@ -30,14 +32,17 @@ def backend_name(name: str | None, carla: bool) -> str:
     return name
 
 
-def make_backend(name: str | None, camera: CameraConfig, carla: CarlaConfig | None) -> Backend:
+def make_backend(
+    name: str | None, camera: CameraConfig, carla: CarlaConfig | Mapping[str, Any] | None
+) -> Backend:
     """Make the backend of an environment; the arguments are those of `DrivingEnv`."""
     chosen = backend_name(name, carla is not None)
     if name is None and chosen == "embedded":
         _say_embedded()
     if carla is None:
         return BACKENDS.load(chosen)(camera)  # type: ignore[call-arg]
-    return BACKENDS.load(chosen)(camera, carla)  # type: ignore[call-arg]
+    config = carla if isinstance(carla, CarlaConfig) else CarlaConfig.from_environment(**carla)
+    return BACKENDS.load(chosen)(camera, config)  # type: ignore[call-arg]
 
 
 @cache

@@ -53,8 +53,8 @@ class DrivingEnv(gym.Env[npt.NDArray[Any], npt.NDArray[np.float32]]):
         depth: Put the (H, W) float32 depth of each frame [m] into info["depth"].
         walker_hit_ends: Whether hitting a person ends the episode, see `EndRules`.
         scenario_options: Fields of the scenario to replace, for example {"vehicles": 4}.
-        carla: Where the CARLA server is, with backend "carla"; None means the variable SEMORE_CARLA, or port
-            2000 of this machine.
+        carla: Where the CARLA server is (or the fields of that), with backend "carla"; None means the
+            variable SEMORE_CARLA, or port 2000 of this machine.
         render_mode: "rgb_array", or "human" where there is a screen.
 
     Attributes:
@@ -93,7 +93,7 @@ class DrivingEnv(gym.Env[npt.NDArray[Any], npt.NDArray[np.float32]]):
         depth: bool = False,
         walker_hit_ends: bool = True,
         scenario_options: Mapping[str, Any] | None = None,
-        carla: CarlaConfig | None = None,
+        carla: CarlaConfig | Mapping[str, Any] | None = None,
         render_mode: str | None = None,
     ) -> None:
         check_choice("observation", observation, OBSERVATIONS)

@@ -49,9 +49,14 @@ def choose_scenario(
         weather: A name in `WEATHERS`; None keeps the scenario's.
 
     Raises:
-        ValueError: If a name or a field is unknown, or the scenario refuses a field's value.
+        ValueError: If a name or a field is unknown, the scenario refuses a field's value, or is none.
     """
     chosen = SCENARIOS.load(scenario)() if isinstance(scenario, str) else scenario  # type: ignore[call-arg]
+    if not isinstance(chosen, Scenario):
+        raise ValueError(
+            f"scenario must be a name in SCENARIOS or a Scenario, got {chosen!r}; a spec that goes through "
+            "JSON keeps a name and scenario_options only"
+        )
     check_names("scenario_options", options or {}, sorted(field.name for field in fields(chosen)))
     if weather is not None:
         options = {**(options or {}), "weather": weather}

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecMonitor, VecTransposeImage
 
 from semore_gym.evaluation.tally import Policy, Tally, episode_seed
@@ -22,11 +25,13 @@ def evaluate(
     """Drive a fixed set of episodes and measure Semore's Table 1.
 
     Episode i is reset with a seed made of (seed, i), whichever environment drives it, so a deterministic
-    policy gets the same result on any number of environments (up to the rounding of larger batches), and
-    every one of the episodes counts once, short or long.
+    policy gets the same result on any number of environments, and every one of the episodes counts once,
+    short or long.
 
     Args:
-        model: Anything with SB3's `predict`.
+        model: Anything with SB3's `predict`. Models of SB3 are asked for one observation after the other:
+            larger batches are rounded otherwise, which a simulator makes much of. What else there is gets
+            the observations of all environments at once.
         env: A gymnasium environment, or one of SB3's with any number of them; each of these is reset
             by itself, through `env_method("reset", seed=...)`.
         episodes: How many.
@@ -104,7 +109,7 @@ def _drive_many(
     lanes = [_begin(env, lane, waiting, seed, observations) for lane in range(env.num_envs)]
     results: list[EpisodeRecord] = []
     while len(results) < episodes:
-        actions, _ = model.predict(observations, deterministic=deterministic)
+        actions = _choose(model, observations, env.num_envs, deterministic)
         observations, rewards, dones, infos = env.step(actions)
         for lane, tally in enumerate(lanes):
             if tally is None:
@@ -114,6 +119,19 @@ def _drive_many(
                 results.append(tally.record(infos[lane]["TimeLimit.truncated"]))
                 lanes[lane] = _begin(env, lane, waiting, seed, observations)
     return sorted(results, key=lambda result: result.episode)
+
+
+def _choose(model: Policy, observations: Any, lanes: int, deterministic: bool) -> Any:
+    """Choose every lane's action, one by one where networks do it, whose rounding depends on the batch."""
+    if not isinstance(model, (BaseAlgorithm, BasePolicy)):
+        return model.predict(observations, deterministic=deterministic)[0]
+    seen = [
+        {name: batch[lane] for name, batch in observations.items()}
+        if isinstance(observations, dict)
+        else observations[lane]
+        for lane in range(lanes)
+    ]
+    return np.stack([model.predict(observation, deterministic=deterministic)[0] for observation in seen])
 
 
 def _begin(env: VecEnv, lane: int, waiting: Iterator[int], seed: int, observations: Any) -> Tally | None:

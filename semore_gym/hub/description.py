@@ -16,6 +16,7 @@ from semore_gym.hub.settings import blank, from_json, give_settings, settings_of
 from semore_gym.hub.spaces import space_from_json, space_to_json
 from semore_gym.policies import ALGORITHMS, VisualSAC
 from semore_gym.policies.observations import learnt_alike
+from semore_gym.policies.replay.storage import usable_storage
 from semore_gym.utils.signatures import check_names
 
 FORMAT = 1
@@ -110,6 +111,7 @@ class Description:
             raise ValueError(f"unknown algorithm {self.algorithm!r}; known: {known}")
         model = blank(ALGORITHMS.load(self.algorithm))
         give_settings(model, self.settings)
+        model.replay_buffer_kwargs = usable_storage(model.replay_buffer_kwargs)
         model.observation_space = space_from_json(self.observation_space)
         if env is not None and learnt_alike(model.observation_space, env.observation_space):
             model.observation_space = env.observation_space

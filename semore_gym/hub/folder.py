@@ -18,6 +18,7 @@ from semore_gym.evaluation import Evaluation
 from semore_gym.hub.card import card
 from semore_gym.hub.description import Description
 from semore_gym.policies import VisualSAC
+from semore_gym.policies.compiled import plain_state
 from semore_gym.utils.devices import check_device
 from semore_gym.utils.files import write_text
 
@@ -129,13 +130,10 @@ def require_hub() -> None:
 
 def _tensors(model: VisualSAC) -> dict[str, Tensor]:
     """Every tensor that the model's own file would hold, but the optimisers', by name; not copies."""
-    state_dicts, variables = model._get_torch_save_params()
     found: dict[str, Tensor] = {}
-    for part in state_dicts:
-        module = attrgetter(part)(model)
-        if isinstance(module, torch.nn.Module):
-            found.update({f"{part}.{name}": tensor for name, tensor in module.state_dict().items()})
-    return found | {name: attrgetter(name)(model) for name in variables}
+    for part, module in model.modules().items():
+        found.update({f"{part}.{name}": tensor for name, tensor in plain_state(module).items()})
+    return found | {name: attrgetter(name)(model) for name in model._get_torch_save_params()[1]}
 
 
 def _give_tensors(model: VisualSAC, given: dict[str, Tensor]) -> None:

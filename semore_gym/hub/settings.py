@@ -39,7 +39,7 @@ def settings_of(model: VisualSAC) -> dict[str, Any]:
     found, left_out = {}, []
     for name in sorted(_names(blank(type(model)))):
         try:
-            found[name] = to_json(getattr(model, name))
+            found[name] = to_json(_of_any_machine(name, getattr(model, name)))
             from_json(found[name])  # what cannot be read back is not written
         except ValueError as error:
             if name in ("policy_class", "policy_kwargs"):
@@ -68,6 +68,13 @@ def give_settings(model: VisualSAC, settings: dict[str, Any]) -> None:
 def _names(model: VisualSAC) -> set[str]:
     kept_elsewhere = {*model._excluded_save_params(), *OF_THE_RUN, *TEMPERATURE}
     return {name for name in vars(model) if not name.startswith("_")} - kept_elsewhere
+
+
+def _of_any_machine(name: str, value: Any) -> Any:
+    """Leave out where this machine kept the replay buffer's frames."""
+    if name != "replay_buffer_kwargs":
+        return value
+    return {key: item for key, item in value.items() if key != "storage_device"}
 
 
 def _alike(default: Any, value: Any) -> bool:

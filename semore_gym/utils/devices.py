@@ -27,8 +27,12 @@ def set_threads(threads: int | None) -> int:
     return torch.get_num_threads()
 
 
-def check_device(device: str) -> None:
+def check_device(device: str | torch.device, argument: str = "device") -> None:
     """Refuse a device that this machine lacks: SB3 would quietly take the CPU.
+
+    Args:
+        device: The device.
+        argument: What the caller calls it.
 
     Raises:
         ValueError: If the device is not auto and torch cannot use it.
@@ -38,7 +42,8 @@ def check_device(device: str) -> None:
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{argument} {str(device)!r} cannot be used: {reason}") from error
 
 
 def thread_variables(threads: int) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Collection
+from difflib import get_close_matches
 from typing import Any
 
 
@@ -36,8 +37,10 @@ def check_names(what: str, given: Collection[str], known: Collection[str]) -> No
         known: Those that are known.
 
     Raises:
-        ValueError: If there are any; the message lists them and the known ones.
+        ValueError: If there are any; the message lists them and the known ones, and suggests some of these.
     """
     unknown = sorted(set(given) - set(known))
     if unknown:
-        raise ValueError(f"unknown {what}: {', '.join(unknown)}; known: {', '.join(known)}")
+        meant = [name for each in unknown for name in get_close_matches(each, known, n=1)]
+        hint = f"; did you mean {', '.join(meant)}?" if meant else ""
+        raise ValueError(f"unknown {what}: {', '.join(unknown)}; known: {', '.join(known)}{hint}")

@@ -311,6 +311,7 @@ def test_stepping_after_the_end_needs_a_reset(make):
         ("frame_skip", 0, "from 1"),
         ("max_ticks", 0, "from 1"),
         ("render_mode", "ansi", "rgb_array"),
+        ("scenario", {"vehicles": 3}, "must be a name in SCENARIOS or a Scenario, .* JSON keeps a name"),
         ("scenario_options", {"cars": 3}, "vehicles"),
     ],
 )

@@ -2,10 +2,11 @@
 
 import gymnasium as gym
 import pytest
-from stable_baselines3.common.vec_env import SubprocVecEnv
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
 import semore_gym
 from semore_gym.evaluation import ScriptedPolicy, evaluate, record_episode
+from semore_gym.policies import make_algorithm
 from semore_gym.scenarios import SCENARIOS
 
 IDS = [f"SemoreCarla-{name}-v0" for name in SCENARIOS]
@@ -45,3 +46,13 @@ def test_an_episode_is_filmed(tmp_path):
     env.close()
     assert result.metrics["ticks"] > 0
     assert (tmp_path / "drive.mp4").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("name", ["sac", "semore"])
+def test_a_network_drives_the_same_episodes_in_any_number_of_environments(name):
+    def make():
+        return semore_gym.make_env(IDS[0], masks="none", image_size=48, max_ticks=200)
+
+    model = make_algorithm(name, make(), preset="lighter", device="cpu", seed=1)
+    alone = evaluate(model, make(), episodes=4)
+    assert evaluate(model, DummyVecEnv([make] * 4), episodes=4).rows == alone.rows

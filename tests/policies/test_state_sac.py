@@ -147,13 +147,17 @@ def test_the_oldest_are_overwritten(buffer):
     assert buffer.full
 
 
-def test_a_buffer_of_other_settings_is_refused(buffer, tmp_path):
+@pytest.mark.parametrize(
+    ("size", "n_envs", "message"),
+    [(8, 2, r"buffer_size // n_envs 3, this one has 4"), (8, 1, "n_envs 2, this one has 1")],
+)
+def test_a_buffer_of_other_settings_is_refused(size, n_envs, message, buffer, tmp_path):
     put(buffer, 0)
     buffer.save(tmp_path)
-    other = StateReplayBuffer(8, buffer.observation_space, buffer.action_space, device="cpu", n_envs=2)
-    with pytest.raises(
-        ValueError, match=r"must be of semore-gym states 1 with .*'rows': 4.* got .*'rows': 3"
-    ):
+    other = StateReplayBuffer(
+        size, buffer.observation_space, buffer.action_space, device="cpu", n_envs=n_envs
+    )
+    with pytest.raises(ValueError, match=f"was saved by a buffer with {message}"):
         other.load(tmp_path)
 
 

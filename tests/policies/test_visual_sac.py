@@ -243,5 +243,5 @@ def test_actions_stay_in_an_unusual_action_space(make_env, small):
 
 def test_models_of_stable_baselines_are_refused(make_env, tmp_path):
     SAC("CnnPolicy", make_env(mask=False), buffer_size=10).save(tmp_path / "sac.zip")
-    with pytest.raises(ValueError, match=r"policy must be VisualPolicy or a subclass of it, got .*CnnPolicy"):
+    with pytest.raises(ValueError, match=r"must be 'VisualPolicy' or a subclass .*got .*CnnPolicy"):
         VisualSAC.load(tmp_path / "sac.zip")

@@ -36,3 +36,8 @@ def test_unknown_names_are_listed_with_the_known_ones():
     check_names("colours", {"red": 1}, ["blue", "red"])
     with pytest.raises(ValueError, match=r"^unknown colours: green, rot; known: blue, red$"):
         check_names("colours", ["rot", "green"], ["blue", "red"])
+
+
+def test_what_was_meant_is_suggested():
+    with pytest.raises(ValueError, match=r"known: gamma, seed, tau; did you mean gamma\?$"):
+        check_names("options", ["gama", "x"], ["gamma", "seed", "tau"])

@@ -175,7 +175,7 @@ def test_what_load_and_save_refuse(replay_pair, tmp_path):
     with pytest.raises(FileNotFoundError):
         pair.buffer.load(tmp_path)
     pair.buffer.save(tmp_path)
-    with pytest.raises(ValueError, match="rows 8, this one has 9"):
+    with pytest.raises(ValueError, match="buffer_size // n_envs 8, this one has 9"):
         replay_pair(0, None, 9, 1, 3, "repeat").buffer.load(tmp_path)
     (tmp_path / "other.json").write_text("{}")
     with pytest.raises(ValueError, match="not a manifest"):
