@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from semore_gym.cli.command import PolicyCommand, asked
+from semore_gym.utils.files import ready_to_write
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ class Evaluate(PolicyCommand):
                 env = build_vec_env(self, self.n_envs, masks="none")
                 stack.push(lambda kind, *_: close_vec_env(env, interrupted=kind is KeyboardInterrupt))
                 policy = named_policy(self.policy, env, self.algo, self.device, self.seed)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            ready_to_write(path)
             result = evaluate(policy, env, self.episodes, self.seed)
-        result.to_csv(path)
         console.print(table({self.policy: result}), soft_wrap=False)
+        result.to_csv(path)
         console.print(f"{result.episode_count} written to {path}")
         return 0

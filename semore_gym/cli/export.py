@@ -9,6 +9,7 @@ from rich.console import Console
 from tyro.conf import Positional
 
 from semore_gym.cli.command import Command, asked
+from semore_gym.utils.files import ready_to_write
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Export(Command):
         from semore_gym.envs.driving_env import ACTION_NAMES
         from semore_gym.policies import export_onnx
 
+        ready_to_write(self.path)
         with asked():
             agent = named_agent(self.policy, self.algo, device="cpu")
             path = export_onnx(agent, self.path, ACTION_NAMES)

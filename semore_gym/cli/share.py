@@ -13,6 +13,7 @@ from rich.prompt import Confirm
 from tyro.conf import Positional
 
 from semore_gym.cli.command import Command, CommandError, asked
+from semore_gym.utils.files import ready_to_write
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,14 @@ class Share(Command):
 
         Raises:
             CommandError: If the answer is no, or nobody can be asked.
+            OSError: If the folder could not be written.
         """
         from semore_gym.hub import exists_on_hub
 
         if self.to is not None:
             place = str(self.to)
             taken = self.to.is_dir() and any(self.to.iterdir())
+            ready_to_write(self.to / "README.md")
         else:
             assert self.repo_id is not None
             place, taken = self.repo_id, not self.yes and exists_on_hub(self.repo_id)

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from semore_gym.cli.command import PolicyCommand, asked
 from semore_gym.envs.window import screen_available
+from semore_gym.utils.files import ready_to_write
 
 if TYPE_CHECKING:
     from semore_gym.evaluation.tally import Policy
@@ -48,7 +49,7 @@ class Watch(PolicyCommand):
             if video is None:
                 drive_in_window(policy, env, self.seed)
             else:
-                video.parent.mkdir(parents=True, exist_ok=True)
+                ready_to_write(video)
                 record_episode(policy, env, video, seed=self.seed)
                 console.print(f"video written to {video}")
         return 0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain, count
@@ -50,10 +52,28 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 def new_file(path: Path) -> Iterator[Path]:
     """A name to write to; when the block is done the file is flushed to the disk and moved to `path`."""
     unfinished = path.with_name(f".{path.stem}{UNFINISHED}{path.suffix}")
-    yield unfinished
-    flush(unfinished)
-    os.replace(unfinished, path)
+    try:
+        yield unfinished
+        flush(unfinished)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
     flush(path.parent)
+
+
+def ready_to_write(path: Path) -> None:
+    """Make the folder of a file that is to be written, before the work for it is done.
+
+    Raises:
+        OSError: If the file could not be written.
+    """
+    if path.parent.exists() and not path.parent.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path.parent))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    with tempfile.TemporaryFile(dir=path.parent):  # tells what permissions do not: a disk that is read-only
+        pass
 
 
 def free_name(path: Path) -> Path:

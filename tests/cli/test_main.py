@@ -199,3 +199,34 @@ def test_a_reader_who_leaves_early_gets_no_error(words):
     ) as program:
         program.stdout.close()
         assert program.stderr.read() == b""
+
+
+@pytest.mark.parametrize("taken", ["a file/x", "a folder"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["evaluate", "full-throttle", "--csv", "{}"],
+        ["watch", "full-throttle", "--video", "{}.mp4"],
+        ["export", "pretrained", "{}"],
+        ["report", "nothing", "--to", "{}.html"],
+    ],
+)
+def test_what_cannot_be_written_is_told_before_the_work(words, taken, tmp_path, capsys, monkeypatch):
+    def work(*_, **__):
+        raise AssertionError("began to work")
+
+    for name in (
+        "evaluation.evaluate",
+        "evaluation.record_episode",
+        "policies.export_onnx",
+        "hub.save_to_folder",
+    ):
+        monkeypatch.setattr(f"semore_gym.{name}", work)
+    (tmp_path / "a file").touch()
+    for suffix in ("", ".mp4", ".html"):
+        (tmp_path / f"a folder{suffix}").mkdir()
+    (tmp_path / "a folder" / "notes").touch()
+    assert exit_code([word.format(taken) for word in words]) == 2
+    told = plain(capsys.readouterr().err)
+    assert "a file" in told or "a folder" in told
+    assert len(list(tmp_path.iterdir())) == 4

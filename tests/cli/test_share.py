@@ -34,6 +34,13 @@ def test_what_is_there_is_replaced_only_when_asked_for(run, capsys, monkeypatch)
     assert Path("agent/README.md").read_text() != "mine"
 
 
+def test_a_file_in_the_folders_place_is_told_before_the_episodes(run, capsys, monkeypatch):
+    Path("agent").write_text("mine")
+    monkeypatch.setattr("semore_gym.evaluation.evaluate", None)
+    assert main(["share", str(run), "--to", "agent"]) == 2
+    assert "Not a directory: 'agent'" in plain(capsys.readouterr().err)
+
+
 def test_the_cards_example_runs(run, monkeypatch):
     assert main(["share", str(run), "--to", "agent", "--episodes", "0"]) == 0
     monkeypatch.chdir("agent")
