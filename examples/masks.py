@@ -1,4 +1,4 @@
-"""Masks of the simulator's own segmentation, perfect and imperfect, side by side in one picture."""
+"""Masks of the simulator's own segmentation, perfect and imperfect, and of a network, in one picture."""
 
 import sys
 
@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 import semore_gym
 from semore_gym.evaluation.layout import overlay
-from semore_gym.masks import OracleMasks
+from semore_gym.masks import LearnedMasks, OracleMasks
 
 MASKS = {
     "perfect": OracleMasks(),
@@ -16,6 +16,7 @@ MASKS = {
     "false blobs": OracleMasks(false_blobs=4.0),
     "blurred": OracleMasks(blur=3.0),
     "late": OracleMasks(delay=5),
+    "learned": LearnedMasks(),
 }
 TITLE_HEIGHT = 16  # above each column [px]
 

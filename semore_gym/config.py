@@ -42,9 +42,9 @@ class EnvConfig:
     """Weather by name, cloudy_noon, clear_noon, sunset, midnight, hard_rain or dense_fog; None is the
     scenario's own."""
     masks: str = "oracle"
-    """Who draws the knowledge-aware masks: oracle (the simulator's truth), none, vlm:SEGMENTER (a
-    vision-language model on this machine) or endpoint:SEGMENTER (one behind a server), where SEGMENTER is
-    clipseg, sam3 or cris."""
+    """Who draws the knowledge-aware masks: oracle (the simulator's truth), learned (a small
+    network's guess), none, vlm:SEGMENTER (a vision-language model on this machine) or endpoint:SEGMENTER (one
+    behind a server), where SEGMENTER is clipseg, sam3 or cris."""
     mask_options: dict[str, Any] = field(default_factory=dict)
     """Settings of the masks, for example missed=0.2 of oracle; of models phrases=["car"], cache=FOLDER,
     asynchronous=true, phraser.model=NAME, segmenter.device=cuda."""

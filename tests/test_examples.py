@@ -10,6 +10,7 @@ EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
 BRIEF = {
     "demo": "main(__import__('dataclasses').replace(CONFIG, image_size=32, steps=120, evaluate_every=100, "
     "evaluation_episodes=1, algo_options={'batch_size': 8, 'learning_starts': 50}), episodes=1)",
+    "train_segmenter": "main(count='8')",
     "train_semore": "main(steps=60, learning_starts=40, batch_size=8)",
     "attention_maps": "main(steps=30, learning_starts=20, batch_size=4)",
     "compare_algorithms": "main(steps=30, episodes=1, learning_starts=20, batch_size=4)",

@@ -58,6 +58,7 @@ def faults(provider: MaskProvider) -> float:
 MASKS: Registry[MaskProvider] = Registry(
     "masks",
     {
+        "learned": "semore_gym.masks.learned:LearnedMasks",
         "none": "semore_gym.masks.none:NoMasks",
         "oracle": "semore_gym.masks.oracle:OracleMasks",
     },

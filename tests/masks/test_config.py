@@ -67,7 +67,7 @@ def test_the_segmenter_chooses_how_phrases_are_asked_for(segmenter, options, ask
 @pytest.mark.parametrize(
     ("spec", "options", "message"),
     [
-        ("no-such", {}, "unknown masks 'no-such'; known: none, oracle"),
+        ("no-such", {}, "unknown masks 'no-such'; known: learned, none, oracle"),
         ("vlm:yolo", {}, "unknown segmenter 'yolo'; known: clipseg, cris, sam3"),
         ("vlm:clipseg", {"phrase": ["car"]}, "unknown options of masks vlm:clipseg: phrase; known: phrases"),
         ("vlm:clipseg", {"phraser.temper": 1}, "unknown options of qwen: temper; known: model, prompt"),
