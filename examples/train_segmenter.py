@@ -2,7 +2,7 @@
 
     python examples/train_segmenter.py learned.safetensors
 
-takes about a quarter of an hour on a laptop. Frames come from a wavering driver in three scenarios and many
+takes about ten minutes on two cores. Frames come from a wavering driver in three scenarios and many
 weathers; those of the test are of other episodes.
 """
 

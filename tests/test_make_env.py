@@ -65,7 +65,7 @@ def test_the_residual_can_be_left_out(id):
 
 
 def test_unknown_masks_are_refused(id):
-    with pytest.raises(ValueError, match="unknown masks 'orcle'; known: none, oracle"):
+    with pytest.raises(ValueError, match="unknown masks 'orcle'; known: learned, none, oracle"):
         make_env(id, masks="orcle")
 
 

@@ -125,7 +125,7 @@ def test_help_tells_units(capsys):
     [
         (["--env", "Pong"], "unknown env 'Pong'; known: SemoreCarla-"),
         (["--algo", "dreamer"], f"unknown algorithm 'dreamer'; known: {', '.join(sorted(ALGORITHMS))}"),
-        (["--masks", "sam"], "unknown masks 'sam'; known: none, oracle"),
+        (["--masks", "sam"], "unknown masks 'sam'; known: learned, none, oracle"),
         (["--weather", "snow"], "unknown weather 'snow'; known: clear_noon"),
         (["--image-size", "7"], "image_size must be an integer from 32 to 512, got 7"),
         (["--steps", "0"], "steps must be at least 1, got 0"),

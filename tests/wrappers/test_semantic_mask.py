@@ -185,7 +185,7 @@ def test_wrong_arguments_are_refused(painter):
     for provider in (NoMasks, None, 7):
         with pytest.raises(TypeError, match="provider must be a MaskProvider"):
             SemanticMask(history, provider)
-    with pytest.raises(ValueError, match="unknown masks 'orcle'; known: none, oracle"):
+    with pytest.raises(ValueError, match="unknown masks 'orcle'; known: learned, none, oracle"):
         SemanticMask(history, "orcle")
     with pytest.raises(ValueError, match="mask_options go with a name of masks"):
         SemanticMask(history, NoMasks(), mask_options={"missed": 0.5})
