@@ -18,7 +18,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 import semore_gym
 from semore_gym.agents import named_policy
-from semore_gym.masks.learned import CLASSES, SegmentationNet
+from semore_gym.masks.learned import CLASSES
+from semore_gym.masks.segmentation_net import SegmentationNet
 from semore_gym.scenarios import SCENARIOS
 
 SIDES = (64, 128)  # of the pictures [px]
@@ -115,7 +116,7 @@ def intersection_over_union(net: SegmentationNet, pictures: torch.Tensor, truth:
 
 def main(path: str = "learned.safetensors", count: str = "700") -> None:
     torch.manual_seed(0)
-    net = SegmentationNet()
+    net = SegmentationNet(len(CLASSES))
     train(net, collected(int(count), seed=0))
     weights = {
         name: value.half() if value.is_floating_point() else value for name, value in net.state_dict().items()

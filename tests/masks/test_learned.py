@@ -4,7 +4,7 @@ import pytest
 from semore_gym import make_env
 from semore_gym.agents import named_policy
 from semore_gym.masks import LearnedMasks, OracleMasks
-from semore_gym.masks.learned import WEIGHTS, SegmentationNet
+from semore_gym.masks.segmentation_net import WEIGHTS, SegmentationNet
 
 
 def drive(scenario: str, size: int, steps: int = 40) -> tuple[np.ndarray, np.ndarray]:
@@ -45,7 +45,7 @@ def test_any_picture_gets_a_mask_of_its_size(shape):
 
 def test_it_is_small():
     assert WEIGHTS.stat().st_size < 300_000
-    assert sum(value.numel() for value in SegmentationNet().parameters()) < 100_000
+    assert sum(value.numel() for value in SegmentationNet(3).parameters()) < 100_000
 
 
 def test_an_environment_takes_it_by_name():

@@ -216,9 +216,9 @@ def test_the_variants_stand_beside_table_2(tmp_path):
     assert "| Semore M2 |" in markdown
     for name, label in (("mine", "mine"), ("plain", None)):
         run = make_run(tmp_path / name, {10: [5.0]}, "semore", label=label).path
-        write_report([run], tmp_path / "report.html")
-        assert "Table 2" not in (tmp_path / "report.md").read_text()
-    assert "| Semore | 5.0 ± 0.0" in (tmp_path / "report.md").read_text()
+        write_report([run], tmp_path / f"{name}.html")
+        assert "Table 2" not in (tmp_path / f"{name}.md").read_text()
+    assert "| Semore | 5.0 ± 0.0" in (tmp_path / "plain.md").read_text()
 
 
 def test_the_command_names_the_shifts(tmp_path):

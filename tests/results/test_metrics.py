@@ -59,8 +59,8 @@ def test_runs_from_before_a_metric_are_reported_without_it(tmp_path):
     assert "There is no top speed in any run" in markdown
     (row,) = later.rows("evaluation_episodes")
     later.write_rows("evaluation_episodes", [{**row, "speed": "12.0"}])
-    write_report([earlier.path, later.path], tmp_path / "report.html")
-    markdown = (tmp_path / "report.md").read_text()
+    write_report([earlier.path, later.path], tmp_path / "both.html")
+    markdown = (tmp_path / "both.md").read_text()
     assert f"There is no top speed in {earlier.path}" in markdown
     table = markdown[markdown.index("HighWay: measured here") :].splitlines()
     cells = {line.split(" | ")[0]: line.split(" | ")[-2] for line in table[4:6]}
