@@ -78,8 +78,9 @@ def _film(
     finally:
         if isinstance(inner, DrivingEnv):
             inner.on_tick = None
+    card = picture()
     for _ in range(last):
-        show(picture())
+        show(card)
     return record
 
 
